@@ -1,0 +1,5 @@
+"""`python -m deeplab` is the `deeplab` command."""
+
+from deeplab.cli import main
+
+main()

@@ -1,0 +1,161 @@
+"""The `deeplab` command: parse, call one function, print.
+
+Heavy modules are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from deeplab import __version__
+from deeplab.errors import DeeplabError, UsageError
+
+PROFILE = click.option("--profile", default="demo", show_default=True, metavar="NAME",
+                       help="demo: miniature data; small: real data, slim network; full: the recipe")
+RESULTS = click.option("--results", type=click.Path(path_type=Path), metavar="DIR",
+                       help="where runs are written  [default: results/ or $DEEPLAB_RESULTS]")
+DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR",
+                         help="folder that holds the dataset  [default: data/ or $DEEPLAB_DATA]")
+
+
+class Clear(click.Group):
+    """A command group whose errors are one text and one exit code, never a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except DeeplabError as error:
+            if context.params.get("debug"):
+                raise
+            click.echo(str(error), err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=Clear, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="show the traceback of an error")
+@click.version_option(__version__)
+def main(debug: bool) -> None:
+    """DeepLabV3, taught and reproduced: 16 rows of a published table."""
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def rows(as_json: bool) -> None:
+    """The 16 rows with their published mIoU."""
+    from deeplab.table.rows import load_rows
+    if as_json:
+        import json
+
+        from deeplab.table.config import row_facts
+        click.echo(json.dumps([row_facts(row) for row in load_rows().values()], indent=1))
+        return
+    click.echo(f"{'row':<18} {'classes':>7} {'crop':>10} {'epochs':>6} {'published mIoU':>15}")
+    for row in load_rows().values():
+        crop = f"{row.crop_height}x{row.crop_width}"
+        click.echo(f"{row.row_id:<18} {row.num_classes:>7} {crop:>10} {row.epochs:>6} "
+                   f"{row.published_miou:>14.2f}")
+
+
+@main.command()
+@click.argument("row")
+@PROFILE
+@click.option("--seed", default=0, show_default=True, help="of order, augmentation and weights")
+@DATA_ROOT
+@RESULTS
+@click.option("--max-steps", type=int, metavar="N", help="stop early; the result is incomplete")
+def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path | None,
+        max_steps: int | None) -> None:
+    """Run one ROW; a run that was stopped goes on, one that is done is left alone."""
+    from deeplab.table.config import RunConfig
+    from deeplab.table.run_row import run_row
+    config = RunConfig.of(row_id=row, profile=profile, seed=seed, max_steps=max_steps,
+                          data_root=data_root, results_root=results)
+    result = run_row(config)
+    click.echo(f"{row} ({profile}, seed {seed}): mIoU {result['miou']:.2f} % on "
+               f"{result['num_images']} images after {result['steps']} of "
+               f"{result['total_steps']} steps" + ("" if result["complete"] else " (incomplete)"))
+    click.echo(f"notebook: {config.folder / 'notebook.ipynb'}")
+
+
+@main.command()
+@click.option("--rows", "patterns", multiple=True, metavar="GLOB",
+              help="only these rows, e.g. 'voc_*'; may be repeated")
+@PROFILE
+@click.option("--seeds", multiple=True, type=int, default=(0,), metavar="N",
+              help="may be repeated  [default: 0]")
+@click.option("--jobs", type=click.IntRange(1), metavar="N",
+              help="rows at a time; cores are divided among them  [default: one per core]")
+@DATA_ROOT
+@RESULTS
+@click.option("--max-steps", type=int, metavar="N", help="stop each row early")
+def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs: int | None,
+          data_root: Path | None, results: Path | None, max_steps: int | None) -> None:
+    """Run many rows (all, if none are named), then write the report."""
+    import os
+
+    from deeplab.table.batch import run_rows
+    from deeplab.table.config import RunConfig
+    from deeplab.table.report import make_report
+    from deeplab.table.rows import match_rows
+    configs = [RunConfig.of(row_id=row_id, profile=profile, seed=seed, data_root=data_root,
+                            results_root=results, max_steps=max_steps)
+               for row_id in match_rows(patterns) for seed in seeds]
+    codes = run_rows(configs, jobs=jobs or os.cpu_count() or 1)
+    failed = {name: code for name, code in codes.items() if code != 0}
+    if any(code == 0 for code in codes.values()):
+        click.echo(f"report: {make_report(configs[0].results_root, profile)}")
+    for name, code in failed.items():
+        click.echo(f"{name} ended with exit code {code}; the same command goes on with it",
+                   err=True)
+    sys.exit(next(iter(failed.values()), 0))
+
+
+@main.command()
+@PROFILE
+@RESULTS
+def report(profile: str, results: Path | None) -> None:
+    """Rebuild table, figures and report from the results that are there."""
+    from deeplab.files import results_folder
+    from deeplab.profiles import get_profile
+    from deeplab.table.report import make_report
+    click.echo(make_report(results or results_folder(), get_profile(profile).name))
+
+
+@main.command()
+@PROFILE
+@RESULTS
+def status(profile: str, results: Path | None) -> None:
+    """What runs, how far it is, and what stopped."""
+    from deeplab.files import results_folder
+    from deeplab.profiles import get_profile
+    from deeplab.table.results import run_folders
+    from deeplab.table.status import read_status, status_line
+    found = run_folders(results or results_folder(), get_profile(profile).name)
+    for row_id, seed, folder in found:
+        click.echo(status_line(row_id + (f" seed {seed}" if seed else ""), read_status(folder)))
+    if not found:
+        click.echo(f"no runs of profile {profile} yet; start one with: deeplab run voc_r50_d8")
+
+
+@main.group()
+def data() -> None:
+    """Datasets: draw the miniature twins, prepare and check the real ones."""
+
+
+@data.command()
+@click.argument("dataset")
+@DATA_ROOT
+def miniature(dataset: str, data_root: Path | None) -> None:
+    """Draw the miniature twin of DATASET ("all" for every one)."""
+    from deeplab.data.catalog import get_dataset
+    from deeplab.data.miniature import miniature as draw
+    from deeplab.data.scenes import vocabulary
+    for name in vocabulary()["sets"] if dataset == "all" else [get_dataset(dataset).name]:
+        click.echo(draw(name, data_root))
+
+
+if __name__ == "__main__":
+    main()

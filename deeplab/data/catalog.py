@@ -1,0 +1,116 @@
+"""The datasets there are, and one way to read them all.
+
+`DATASETS` holds the five label sets of the table; their facts stand in classes.json beside
+this file. A dataset of one's own is one more JSON file of the same form, in the folder that
+the variable DEEPLAB_DATASETS names (or in data/label_sets of this project).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from deeplab.data import layout
+from deeplab.data.images import read_image, read_label
+from deeplab.data.labelset import IGNORE_INDEX, LabelSet, parse_label_set
+from deeplab.errors import DataError, UsageError
+from deeplab.files import read_json
+from deeplab.profiles import unknown
+
+__all__ = ["DATASETS", "IGNORE_INDEX", "LabelSet", "SegmentationDataset", "find_root",
+           "get_dataset", "load_label_set", "own_label_sets"]
+
+
+def _published() -> dict[str, LabelSet]:
+    """The label sets of classes.json, and Context without its background class."""
+    source = files("deeplab.data").joinpath("classes.json")
+    entries = json.loads(source.read_text(encoding="utf-8"))
+    sets = {name: parse_label_set(name, entry, source) for name, entry in entries.items()}
+    sets["context59"] = sets["context"].without(
+        "background", name="context59", title="PASCAL Context, 59 classes")
+    return sets
+
+
+DATASETS: dict[str, LabelSet] = _published()
+
+
+def get_dataset(name: str) -> LabelSet:
+    """The label set called `name`; raises `UsageError` (E-DATASET) with the nearest names."""
+    if name in DATASETS:
+        return DATASETS[name]
+    own = own_label_sets()
+    if name not in own:
+        raise unknown("E-DATASET", "dataset", name, [*DATASETS, *own])
+    return own[name]
+
+
+def load_label_set(path: Path | str) -> LabelSet:
+    """The label set in a JSON file, named after the file; the form is that of classes.json."""
+    return parse_label_set(Path(path).stem, read_json(path), path)
+
+
+def own_label_sets() -> dict[str, LabelSet]:
+    """The label sets that the user has added, by name.
+
+    Raises `UsageError` (E-DATASET) for an entry that is wrong or takes a name of the table.
+    """
+    default = Path(__file__).parents[2] / "data" / "label_sets"
+    folder = Path(os.environ.get("DEEPLAB_DATASETS") or default)
+    own = {path.stem: load_label_set(path) for path in sorted(folder.glob("*.json"))}
+    for name in own.keys() & DATASETS.keys():
+        raise UsageError.of("E-DATASET", f"the name {name!r} is taken", file=folder,
+                            expected="a name that is not in the table", do="rename the file")
+    return own
+
+
+def find_root(label_set: LabelSet, data_root: Path | str) -> Path:
+    """The folder of a dataset below `data_root`; raises `DataError` (E-LAYOUT) with a hint."""
+    return layout.find_root(label_set.layout, data_root, title=label_set.title)
+
+
+class SegmentationDataset:
+    """Images and labels of one split, decoded and checked one at a time.
+
+    An item is `(image, label)`: uint8 (H, W, 3) RGB, and uint8 (H, W) train ids with 255 =
+    ignore, both at their original size. `root` is a data root or the dataset's own folder.
+    Opening checks that every file is there; reading raises `DataError` (E-IMAGE, E-LABEL,
+    E-SIZE), and never skips an image, for that would be another dataset.
+    """
+
+    def __init__(self, dataset: str | LabelSet, root: Path | str, split: str):
+        self.label_set = get_dataset(dataset) if isinstance(dataset, str) else dataset
+        self.split = split
+        self.root = find_root(self.label_set, root)
+        self.samples = self.label_set.layout.samples(self.root, split)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the images, in order; unique."""
+        return [sample.id for sample in self.samples]
+
+    def image_path(self, index: int) -> Path:
+        """The file of the image at `index`."""
+        return self.root / self.samples[index].image
+
+    def label_path(self, index: int) -> Path:
+        """The file of the label at `index`."""
+        return self.root / self.samples[index].label
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        image = read_image(self.image_path(index))
+        label = read_label(self.label_path(index), self.label_set)
+        if image.shape[:2] != label.shape:
+            height, width = image.shape[:2]
+            raise DataError.of(
+                "E-SIZE", "a label that is not the size of its image",
+                file=self.label_path(index), found=f"{label.shape[0]} x {label.shape[1]}",
+                expected=f"{height} x {width} (height x width), as {self.image_path(index)}",
+                do="copy both files again from the same source")
+        return image, label

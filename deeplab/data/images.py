@@ -1,0 +1,91 @@
+"""Decode images and labels, and refuse every file that is not what it claims to be.
+
+Pillow is the only decoder: on crafted files others crash the process or return nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from deeplab.data.labelset import NOT_ALLOWED, LabelSet
+from deeplab.errors import DataError
+
+MAX_PIXELS = Image.MAX_IMAGE_PIXELS  # where Pillow only warns of a decompression bomb
+SHOWN_VALUES = 6  # values that an error message lists
+
+
+def read_image(path: Path | str) -> np.ndarray:
+    """An image file as uint8 (H, W, 3), RGB; grey, palette and CMYK files are converted.
+
+    Raises `DataError` (E-IMAGE) when the file is missing, damaged, cut short, larger than
+    `MAX_PIXELS` or has more than 8 bits per channel.
+    """
+    image, _ = _decode(path)
+    if image.mode.startswith(("I", "F")):
+        raise DataError.of("E-IMAGE", "an image with more than 8 bits per channel", file=path,
+                           found=f"mode {image.mode}", expected="8-bit RGB or grey",
+                           do="re-export the image with 8 bits per channel")
+    return np.array(image.convert("RGB"))
+
+
+def read_label(path: Path | str, label_set: LabelSet) -> np.ndarray:
+    """A label file as train ids, uint8 (H, W), 255 = ignore.
+
+    The index of a palette image is the value; its colours do not matter. Raises `DataError`:
+    E-IMAGE as above, E-LABEL for a file that is no 8-bit index image or holds a value that
+    the label set does not know.
+    """
+    raw = read_indices(path)
+    label = label_set.lookup[raw]
+    refused = label == NOT_ALLOWED
+    if refused.any():
+        raise DataError.of(
+            "E-LABEL", "value not allowed in a label image", file=path,
+            found=_describe(raw, refused), expected=f"{label_set.allowed} ({label_set.title})",
+            do="re-export the label as an index image, or choose the dataset it belongs to")
+    return label
+
+
+def read_indices(path: Path | str) -> np.ndarray:
+    """The raw values of an index image (palette or 8-bit grey), uint8 (H, W)."""
+    image, stored = _decode(path)
+    if image.mode not in ("P", "L") or stored in ("L;2", "L;4"):
+        raise DataError.of(
+            "E-LABEL", "a label that is not an index image", file=path,
+            found=f"mode {image.mode}, stored as {stored}",
+            expected="a palette (P) or 8-bit grey (L) PNG whose values are class numbers",
+            do="convert the colours to class numbers; a colour image is not a label")
+    return np.array(image)
+
+
+def _decode(path: Path | str) -> tuple[Image.Image, object]:
+    """The fully decoded image, and how its pixels were stored in the file.
+
+    The latter matters for labels: Pillow scales 2- and 4-bit grey to 0..255, so that class 1
+    would silently become 85 or 17.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels, limit {MAX_PIXELS:,}")
+            stored = image.tile[0][-1] if image.tile else image.mode
+            image.load()
+    except Exception as error:  # Pillow's decoders raise many kinds for a damaged file
+        raise DataError.of("E-IMAGE", "a file that cannot be decoded", file=path,
+                           found=f"{type(error).__name__}: {error}",
+                           expected="a whole JPEG or PNG file",
+                           do="copy or unpack this file again") from error
+    return image, stored
+
+
+def _describe(raw: np.ndarray, refused: np.ndarray) -> str:
+    """Values, pixel counts and first position of the pixels marked in `refused`."""
+    values, counts = np.unique(raw[refused], return_counts=True)
+    listed = ", ".join(f"{value} ({count} pixels)" for value, count
+                       in list(zip(values, counts))[:SHOWN_VALUES])
+    more = f" and {len(values) - SHOWN_VALUES} more values" if len(values) > SHOWN_VALUES else ""
+    row, column = np.argwhere(refused)[0]
+    return f"{listed}{more}, first at row {row}, column {column}"

@@ -1,0 +1,149 @@
+"""What a label set is: its classes, their colours, and what the values in a label file mean.
+
+A label file holds raw values as they were published. Training and evaluation use train ids
+0..K-1, and `IGNORE_INDEX` for every pixel that is in no class. The table of a label set maps
+one to the other, and refuses values that the dataset does not know.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from deeplab.data.layout import Layout
+from deeplab.errors import UsageError
+
+IGNORE_INDEX = 255  # train id of a pixel that is neither trained nor scored
+NOT_ALLOWED = 254  # marks, in the lookup table, a raw value that must not occur
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The classes of a dataset, the meaning of its label values and where its files lie."""
+
+    name: str  # "voc"
+    title: str  # "PASCAL VOC 2012 + SBD"
+    classes: tuple[str, ...]  # names, by train id
+    palette: tuple[tuple[int, int, int], ...]  # RGB colours, by train id
+    raw_values: tuple[int, ...]  # the value in a label file, by train id
+    ignored: tuple[int, ...]  # raw values that may occur and are ignored
+    layout: Layout
+    resize: tuple[int, int]  # target (long, short) in pixels at scale 1
+    split_sizes: Mapping[str, int] = field(default_factory=dict)  # images, as published
+
+    @property
+    def num_classes(self) -> int:
+        """K, the classes that are trained and scored; ignored pixels are no class."""
+        return len(self.classes)
+
+    @functools.cached_property
+    def label_map(self) -> dict[int, int]:
+        """Raw value -> train id or `IGNORE_INDEX`, for every value that may occur."""
+        kept = {raw: index for index, raw in enumerate(self.raw_values)}
+        return kept | dict.fromkeys(self.ignored, IGNORE_INDEX)
+
+    @functools.cached_property
+    def lookup(self) -> np.ndarray:
+        """The label map as a table, uint8 (256,): `NOT_ALLOWED` where no value may occur."""
+        table = np.full(256, NOT_ALLOWED, np.uint8)
+        table[list(self.label_map)] = list(self.label_map.values())
+        return table
+
+    @functools.cached_property
+    def raw_lookup(self) -> np.ndarray:
+        """The way back, uint8 (256,): train id -> raw value, ignored -> one ignored raw value.
+
+        Entries of ids that do not exist are meaningless.
+        """
+        table = np.full(256, self.ignored[0] if self.ignored else IGNORE_INDEX, np.uint8)
+        table[:self.num_classes] = self.raw_values
+        return table
+
+    @property
+    def allowed(self) -> str:
+        """The raw values that may occur, for people: `0..20 and 255`."""
+        return _as_ranges(self.label_map)
+
+    def without(self, class_name: str, *, name: str, title: str) -> LabelSet:
+        """The same dataset with one class ignored; the classes after it move up by one."""
+        gone = self.classes.index(class_name)
+        kept = [index for index in range(self.num_classes) if index != gone]
+        return replace(self, name=name, title=title,
+                       classes=tuple(self.classes[index] for index in kept),
+                       palette=tuple(self.palette[index] for index in kept),
+                       raw_values=tuple(self.raw_values[index] for index in kept),
+                       ignored=(self.raw_values[gone], *self.ignored))
+
+
+def parse_label_set(name: str, entry: Mapping[str, Any], source: object) -> LabelSet:
+    """The label set that a JSON object describes; the objects in classes.json are examples.
+
+    Raises `UsageError` (E-DATASET) naming `source` when a key is missing, unknown or wrong.
+    """
+    _check_keys(entry, {"title", "layout", "classes", "ignored", "resize"}, {"split_sizes"}, source)
+    for one in entry["classes"]:
+        _check_keys(one, {"raw", "name", "color"}, set(), source)
+    required = {item.name for item in fields(Layout) if item.default_factory is MISSING
+                and item.default is MISSING}
+    optional = {item.name for item in fields(Layout)} - required
+    _check_keys(entry["layout"], required, optional, source)
+    layout = Layout(**entry["layout"] | {"folders": tuple(entry["layout"]["folders"])})
+    label_set = LabelSet(
+        name=name, title=entry["title"], layout=layout, resize=tuple(entry["resize"]),
+        classes=tuple(one["name"] for one in entry["classes"]),
+        palette=tuple(tuple(one["color"]) for one in entry["classes"]),
+        raw_values=tuple(one["raw"] for one in entry["classes"]),
+        ignored=tuple(entry["ignored"]), split_sizes=entry.get("split_sizes", {}))
+    _check_values(label_set, source)
+    return label_set
+
+
+def _check_keys(entry: Any, required: set[str], optional: set[str], source: object) -> None:
+    keys = set(entry) if isinstance(entry, Mapping) else None
+    if keys is None or not required <= keys <= required | optional:
+        raise UsageError.of(
+            "E-DATASET", "a dataset entry has missing or unknown keys", file=source,
+            found=", ".join(sorted(keys)) if keys is not None else repr(entry),
+            expected=", ".join(sorted(required)) +
+            (f"; optional {', '.join(sorted(optional))}" if optional else ""),
+            do="compare it with an entry of deeplab/data/classes.json")
+
+
+def _check_values(label_set: LabelSet, source: object) -> None:
+    raw = label_set.raw_values + label_set.ignored
+    wrong = [text for text, is_wrong in {
+        f"{label_set.num_classes} classes": not 2 <= label_set.num_classes < NOT_ALLOWED,
+        "a class name twice": len(set(label_set.classes)) < label_set.num_classes,
+        "a raw value twice": len(set(raw)) < len(raw),
+        "a raw value outside 0..255": not _are_bytes(raw),
+        "a colour that is not three bytes": not all(
+            len(color) == 3 and _are_bytes(color) for color in label_set.palette),
+        "a resize that is not (long, short)": not (
+            len(label_set.resize) == 2 and label_set.resize[0] >= label_set.resize[1] > 0),
+        "a pattern without {id}": not all("{id}" in pattern for pattern in (
+            label_set.layout.images, label_set.layout.labels)),
+        "neither {split} in images nor a pattern of lists": not (
+            "{split}" in label_set.layout.images or label_set.layout.lists),
+    }.items() if is_wrong]
+    if wrong:
+        raise UsageError.of("E-DATASET", f"the dataset entry {label_set.name!r} is wrong",
+                            file=source, found="; ".join(wrong),
+                            expected="2..253 classes, each with its own name and raw byte",
+                            do="compare it with an entry of deeplab/data/classes.json")
+
+
+def _are_bytes(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, int) and 0 <= value <= 255 for value in values)
+
+
+def _as_ranges(values: Iterable[int]) -> str:
+    """Sorted integers as runs: `0..20 and 255`."""
+    runs = [[value for _, value in run] for _, run in
+            groupby(enumerate(sorted(values)), key=lambda pair: pair[1] - pair[0])]
+    texts = [str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs]
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))

@@ -1,0 +1,190 @@
+"""The same weights under three naming schemes, converted both ways and never approximately.
+
+SSSegmentation, mmsegmentation and this package hold the same tensors under other names;
+one table per scheme says which. mmsegmentation also concatenates the pooled branch of ASPP
+first and not last, which no key and no shape shows: forget it, and everything loads and
+every prediction is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deeplab.errors import CheckpointError
+from deeplab.model.backbone import scaled_channels
+from deeplab.model.network import DeepLabV3, ModelRow, build_model
+from deeplab.model.weightfile import check_origin, load_weights, origin, unwrap
+from deeplab.profiles import get_profile
+
+FUSION = "aspp.fusion.0.weight"  # (c_out, 5 c_out, 3, 3): its input is the concatenation
+AUX = "aux_classifier.0.weight"
+AUX_CHANNELS = (512, 256)  # SSSegmentation's and ours; mmsegmentation's
+LISTED = 10  # keys named in an error; the rest is counted
+
+# {their prefix: our prefix}; ssseg/modules/models/segmentors/deeplabv3/{aspp,deeplabv3}.py
+SSSEGMENTATION = {
+    "backbone_net.": "backbone.",
+    "aspp_net.parallel_branches.0.": "aspp.point.",
+    "aspp_net.parallel_branches.1.": "aspp.atrous.0.",
+    "aspp_net.parallel_branches.2.": "aspp.atrous.1.",
+    "aspp_net.parallel_branches.3.": "aspp.atrous.2.",
+    "aspp_net.global_branch.1.": "aspp.image.0.",
+    "aspp_net.global_branch.2.": "aspp.image.1.",
+    "aspp_net.bottleneck.": "aspp.fusion.",
+    "decoder.": "classifier.",
+    "auxiliary_decoder.": "aux_classifier.",
+}
+# mmseg/models/decode_heads/{aspp_head,fcn_head}.py; a ConvModule is `conv` and `bn`
+MMSEGMENTATION = {"backbone.": "backbone."} | {
+    f"{theirs}.{part}.": f"{ours}.{index}."
+    for theirs, ours in {
+        "decode_head.aspp_modules.0": "aspp.point",
+        "decode_head.aspp_modules.1": "aspp.atrous.0",
+        "decode_head.aspp_modules.2": "aspp.atrous.1",
+        "decode_head.aspp_modules.3": "aspp.atrous.2",
+        "decode_head.image_pool.1": "aspp.image",
+        "decode_head.bottleneck": "aspp.fusion",
+        "auxiliary_head.convs.0": "aux_classifier",
+    }.items() for index, part in enumerate(("conv", "bn"))
+} | {"decode_head.conv_seg.": "classifier.1.", "auxiliary_head.conv_seg.": "aux_classifier.4."}
+
+
+def convert(state_dict: Mapping[str, Any], row: ModelRow, profile: str = "full",
+            ) -> dict[str, Tensor]:
+    """Weights of any of the three schemes under our names, complete and of the row's shapes.
+
+    A wrapper (`model`, `state_dict`) and a `module.` prefix are removed. An auxiliary head
+    of 256 channels and a 7x7 stem are accepted, see `model_for`. Raises `CheckpointError`
+    (E-WEIGHTS) that lists missing, unexpected and misshapen keys; nothing is ever skipped.
+    """
+    return _converted(state_dict, row, profile)[0]
+
+
+def to_sssegmentation(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our weights under SSSegmentation's names."""
+    return _rename(state_dict, {ours: theirs for theirs, ours in SSSEGMENTATION.items()})
+
+
+def to_mmsegmentation(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our weights under mmsegmentation's names, the pooled branch first in the fusion."""
+    rolled = {**state_dict, FUSION: _roll_branches(state_dict[FUSION], 1)}
+    return _rename(rolled, {ours: theirs for theirs, ours in MMSEGMENTATION.items()})
+
+
+def model_for(state_dict: Mapping[str, Any], row: ModelRow, profile: str = "full") -> DeepLabV3:
+    """The row's network with these weights in it, in eval mode.
+
+    Built with the stem and the auxiliary width that the weights have: mmsegmentation's
+    heads have 256 auxiliary channels, a run started from torchvision a 7x7 stem.
+    Raises `CheckpointError` (E-WEIGHTS) as `convert` does.
+    """
+    weights, model = _converted(state_dict, row, profile)
+    model.to_empty(device="cpu").load_state_dict(weights)
+    return model.eval()
+
+
+def load_model(path: Path | str, row: ModelRow, profile: str | None = None) -> DeepLabV3:
+    """`model_for` the weights in a file, which must not belong to another row.
+
+    Without `profile` the one that the file records is taken, or else `full`. Raises
+    `CheckpointError`: E-CKPT for another row's file, and as `load_weights` and `convert` do.
+    """
+    check_origin(path, row)
+    return model_for(load_weights(path), row, profile or origin(path).profile or "full")
+
+
+def load_backbone(model: DeepLabV3, state_dict: Mapping[str, Any]) -> None:
+    """Put ImageNet weights into `model.backbone`; their classifier `fc.*` is left out.
+
+    Takes torchvision's files for the 7x7 stem and the v1c files for the v1c stem. Raises
+    `CheckpointError` (E-WEIGHTS) if the stem is the other one or anything does not fit.
+    """
+    weights = {key: value for key, value in unwrap(state_dict).items()
+               if not key.startswith("fc.")}
+    has, wants = _stem(weights), _stem(model.backbone.state_dict())
+    if has != wants:
+        raise CheckpointError.of("E-WEIGHTS", "the weights have another stem than the network",
+                                 found=f"{has} stem", expected=f"{wants} stem",
+                                 do=f'build the network with stem="{has}"')
+    check_inventory(weights, model.backbone, owner="the backbone")
+    model.backbone.load_state_dict(weights)
+
+
+def check_inventory(weights: Mapping[str, Tensor], module: nn.Module, *, owner: str) -> None:
+    """Raise `CheckpointError` (E-WEIGHTS) unless keys and shapes are exactly the module's."""
+    expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    missing = [f"missing {key} {expected[key]}" for key in expected if key not in found]
+    surplus = [f"unexpected {key} {found[key]}" for key in found if key not in expected]
+    misshapen = [f"{key} {found[key]}, expected {expected[key]}" for key in found
+                 if key in expected and found[key] != expected[key]]
+    wrong = missing + surplus + misshapen
+    if not wrong:
+        return
+    more = [f"and {len(wrong) - LISTED} more"] if len(wrong) > LISTED else []
+    raise CheckpointError.of(
+        "E-WEIGHTS", f"the weights do not fit {owner}: {len(missing)} keys missing, "
+        f"{len(surplus)} unexpected, {len(misshapen)} of another shape",
+        found="\n    ".join(["", *wrong[:LISTED], *more]),
+        do="choose the row and profile these weights were trained for")
+
+
+def _converted(state_dict: Mapping[str, Any], row: ModelRow, profile: str,
+               ) -> tuple[dict[str, Tensor], DeepLabV3]:
+    """The converted weights and the empty network that they fit."""
+    weights = unwrap(state_dict)
+    pooled_first = any(key.startswith("decode_head.") for key in weights)
+    if any(key.startswith("backbone_net.") for key in weights):
+        weights = _rename(weights, SSSEGMENTATION)
+    elif pooled_first:
+        weights = _rename(weights, MMSEGMENTATION)
+    elif not any(key.startswith("aspp.") for key in weights):
+        raise CheckpointError.of(
+            "E-WEIGHTS", f"not the weights of a DeepLabV3 that fits row {row.row_id}",
+            found=", ".join(list(weights)[:5]),
+            expected="keys of SSSegmentation (backbone_net., aspp_net., ...), mmsegmentation "
+                     "(decode_head., ...) or this package (aspp., ...)",
+            do="ImageNet weights go into the backbone alone: load_backbone")
+    model = _empty_model(weights, row, profile)
+    check_inventory(weights, model, owner=f"row {row.row_id}")
+    if pooled_first:
+        weights[FUSION] = _roll_branches(weights[FUSION], -1)
+    return weights, model
+
+
+def _rename(weights: Mapping[str, Tensor], prefixes: dict[str, str]) -> dict[str, Tensor]:
+    """Replace each key's prefix; a key without a known one keeps its name, to be reported."""
+    renamed = {}
+    for key, value in weights.items():
+        prefix = next((prefix for prefix in prefixes if key.startswith(prefix)), "")
+        name = prefixes.get(prefix, "") + key.removeprefix(prefix)
+        if name in renamed:
+            raise CheckpointError.of("E-WEIGHTS", "two keys stand for the same weight", found=key,
+                                     expected=f"one key for {name}",
+                                     do="give the weights of one model only")
+        renamed[name] = value
+    return renamed
+
+
+def _roll_branches(fusion: Tensor, blocks: int) -> Tensor:
+    """Roll the fusion's input channels by whole branches; 1 brings the last one first."""
+    return fusion.roll(blocks * fusion.shape[0], dims=1)
+
+
+def _stem(weights: Mapping[str, Tensor], prefix: str = "") -> str:
+    return "7x7" if f"{prefix}conv1.weight" in weights else "v1c"
+
+
+def _empty_model(weights: Mapping[str, Tensor], row: ModelRow, profile: str) -> DeepLabV3:
+    """The network these weights ask for, on the meta device: shapes without memory."""
+    width = get_profile(profile).width
+    known = {scaled_channels(channels, width): channels for channels in AUX_CHANNELS}
+    found = next(iter(weights[AUX].shape), None) if AUX in weights else None
+    with torch.device("meta"):
+        return build_model(row, profile, stem=_stem(weights, "backbone."),
+                           aux_channels=known.get(found, AUX_CHANNELS[0]))

@@ -1,0 +1,69 @@
+"""The three sizes at which a row can be run. A profile never changes what the row *is*.
+
+`full` is the published recipe. `demo` and `small` shrink the geometry by one factor: crop,
+resize target and atrous rates are divided together, so that the pyramid of a row sees the
+same share of its crop as the real one does, and the network keeps its depth, its output
+stride and its heads at a fraction of the width.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from deeplab.errors import UsageError
+
+CROP_MULTIPLE = 8  # a crop must fill whole cells at output stride 8
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How large a row is run; see PROFILES for the three there are."""
+
+    name: str
+    purpose: str
+    width: float  # fraction of the channels of every convolution
+    shrink: int  # crop, resize target and atrous rates are divided by this
+    steps: int | None  # optimiser steps in all; None: the row's epochs
+    batch_size: int | None  # None: the row's
+    base_lr: float | None  # None: the row's; small networks here start from random weights
+    evaluations: int  # evaluation passes over a run, the last one included
+    pretrained: bool  # start from ImageNet weights, as the recipe does
+
+    def crop(self, pixels: int) -> int:
+        """Length in pixels of a crop side of this profile, rounded up to whole cells."""
+        return -(-pixels // (self.shrink * CROP_MULTIPLE)) * CROP_MULTIPLE
+
+    def rate(self, rate: int) -> int:
+        """An atrous rate of this profile in feature cells, at least 1."""
+        return max(1, round(rate / self.shrink))
+
+
+PROFILES = {profile.name: profile for profile in (
+    Profile("demo", "the whole table in minutes on two CPU cores, on miniature datasets",
+            width=1 / 8, shrink=6, steps=150, batch_size=8, base_lr=0.1, evaluations=3,
+            pretrained=False),
+    Profile("small", "real data on a laptop or one small GPU",
+            width=1 / 4, shrink=3, steps=400, batch_size=8, base_lr=0.05, evaluations=4,
+            pretrained=False),
+    Profile("full", "the published recipe, to the letter",
+            width=1, shrink=1, steps=None, batch_size=None, base_lr=None, evaluations=0,
+            pretrained=True),
+)}
+
+
+def get_profile(name: str) -> Profile:
+    """The profile called `name`; raises `UsageError` (E-PROFILE) with the nearest names."""
+    if name not in PROFILES:
+        raise unknown("E-PROFILE", "profile", name, PROFILES)
+    return PROFILES[name]
+
+
+def unknown(code: str, kind: str, name: object, known: Iterable[str]) -> UsageError:
+    """The error for a name that does not exist, with the nearest ones that do."""
+    known = list(known)
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
+    return UsageError.of(code, f"there is no {kind} {name!r}", found=repr(name),
+                         expected=", ".join(near if near and len(known) > 6 else known),
+                         do=f"did you mean {near[0]!r}?" if near else f"choose a {kind} that exists")

@@ -1,0 +1,137 @@
+"""A run as the notebook sees it: open the data, build the network, train, judge.
+
+`Experiment` is the thin line between a `RunConfig` and the packages that do the work; the
+cells of `row.ipynb` call it in order and show what it returns.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from deeplab.data.augment import EvalTransform, TrainTransform
+from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.miniature import miniature
+from deeplab.data.sampling import TrainSamples
+from deeplab.evaluation.inference import Evaluation, evaluate
+from deeplab.files import atomic_write, read_json_lines
+from deeplab.model.network import DeepLabV3, build_model
+from deeplab.model.weights import load_backbone
+from deeplab.table.config import RunConfig
+from deeplab.training.loop import Settings, train
+from deeplab.training.pretrain import miniature_backbone
+
+LOG_LINES = 60  # loss values that the log of a shortened run holds, about
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    model: DeepLabV3
+    evaluation: Evaluation
+    steps: int  # done so far
+    total_steps: int  # of the whole schedule
+    seconds: float  # of this process, training and evaluation
+    log: list[dict[str, Any]]  # the lines of log.jsonl
+
+    @property
+    def complete(self) -> bool:
+        """Whether the schedule was run to its end; only then the score counts."""
+        return self.steps >= self.total_steps
+
+
+class Experiment:
+    """One run: its data, its network and its training. Data and network are made on first use.
+
+    Raises `DataError` when the dataset is missing, misplaced or damaged.
+    """
+
+    def __init__(self, config: RunConfig):
+        self.config = config
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    @functools.cached_property
+    def data_root(self):
+        """The folder that holds the dataset; the demo's twin is drawn if it is not there."""
+        config = self.config
+        if config.profile.name == "demo":
+            return miniature(config.row.dataset, config.data_root)
+        return config.real_data_root
+
+    @functools.cached_property
+    def train_set(self) -> SegmentationDataset:
+        """The row's training split."""
+        return SegmentationDataset(self.config.row.dataset, self.data_root,
+                                   self.config.row.train_split)
+
+    @functools.cached_property
+    def eval_set(self) -> SegmentationDataset:
+        """The row's evaluation split."""
+        return SegmentationDataset(self.config.row.dataset, self.data_root,
+                                   self.config.row.eval_split)
+
+    @functools.cached_property
+    def samples(self) -> TrainSamples:
+        """Augmented training samples, keyed by (epoch, index)."""
+        config = self.config
+        transform = TrainTransform(target=config.resize, crop_height=config.crop[0],
+                                   crop_width=config.crop[1])
+        return TrainSamples(self.train_set, transform, config.seed)
+
+    @functools.cached_property
+    def model(self) -> DeepLabV3:
+        """The row's network at the profile's size, with the weights a run starts from."""
+        torch.manual_seed(self.config.seed)
+        model = build_model(self.config.row, self.config.profile.name)
+        if self.backbone_weights == "miniature":
+            load_backbone(model, miniature_backbone(self.config.row.backbone))
+        return model
+
+    @property
+    def backbone_weights(self) -> str:
+        """Where the backbone's first weights come from: "miniature" portraits or "none"."""
+        return "miniature" if self.config.profile.name == "demo" else "none"
+
+    @property
+    def settings(self) -> Settings:
+        """How the training goes."""
+        config, num_images = self.config, len(self.train_set)
+        total = config.total_steps(num_images)
+        return Settings(
+            seed=config.seed, batch_size=config.batch_size, total_steps=total,
+            stop_step=min(total, config.max_steps or total), base_lr=config.base_lr,
+            weight_decay=config.row.weight_decay,
+            evaluate_every=config.evaluate_every(num_images),
+            checkpoint_every=config.checkpoint_every(num_images),
+            log_every=max(1, total // LOG_LINES) if config.profile.steps else 50,
+            device=self.device, amp=self.device == "cuda" and config.profile.name == "full")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree in to be of this run."""
+        return {"row_id": self.config.row.row_id, "profile": self.config.profile.name,
+                "seed": self.config.seed, "total_steps": self.settings.total_steps,
+                "threads": torch.get_num_threads()}
+
+    def evaluate(self, model: DeepLabV3) -> Evaluation:
+        """Score `model` on the evaluation split, in the row's inference mode."""
+        config = self.config
+        return evaluate(model, self.eval_set, transform=EvalTransform(config.resize),
+                        num_classes=config.row.num_classes, inference=config.row.inference,
+                        window=config.crop, stride=config.slide_stride, device=self.device)
+
+    def train(self) -> Outcome:
+        """Train and evaluate, going on from the last checkpoint if there is one."""
+        start, settings = time.perf_counter(), self.settings
+        atomic_write(self.config.folder / "trainer.pid", str(os.getpid()))
+        evaluation = train(self.model, self.samples, settings, folder=self.config.folder,
+                           identity=self.identity, evaluate=self.evaluate)
+        return Outcome(self.model, evaluation, settings.stop_step, settings.total_steps,
+                       time.perf_counter() - start,
+                       list(read_json_lines(self.config.folder / "log.jsonl")))

@@ -1,0 +1,104 @@
+"""What a result rests on, as short hashes: the row, the code, the notebook, the data, libraries.
+
+A result is shown only while all parts still agree; otherwise the report names those that
+changed. Code is hashed as parsed, without docstrings and comments, so that neither a touched
+file nor better wording makes a week of training stale.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from deeplab.data.miniature import version as miniature_version
+from deeplab.files import PROJECT, sha256
+from deeplab.table.config import RunConfig, row_facts
+
+LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "opencv-python-headless")
+DECISIVE = ("profiles.py", "model", "data", "evaluation", "training", "table/rows.py",
+            "table/config.py", "table/experiment.py")  # the code that can change a number
+NOTEBOOK = PROJECT / "notebooks" / "row.ipynb"
+
+
+def fingerprint(config: RunConfig) -> dict[str, str]:
+    """Twelve hexadecimal digits for each part that a result of this run rests on."""
+    return {"row": digest(row_facts(config.row)),
+            "profile": digest(repr(config.profile)),
+            "code": digest(code()),
+            "notebook": digest(notebook_code(NOTEBOOK)),
+            "data": digest(data(config)),
+            "libraries": digest(libraries())}
+
+
+def digest(value: Any) -> str:
+    """Twelve hexadecimal digits of the SHA-256 of a JSON-serialisable value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def code() -> list[str]:
+    """Every decisive module of the package, parsed and without docstrings."""
+    package = Path(__file__).parents[1]
+    paths = sorted(path for part in DECISIVE for path in (
+        [package / part] if part.endswith(".py") else (package / part).rglob("*.py")))
+    return [_without_docstrings(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def _without_docstrings(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (isinstance(body, list) and body and isinstance(body[0], ast.Expr)
+                and isinstance(body[0].value, ast.Constant)):
+            body[0].value = ast.Constant("")
+    return ast.dump(tree)
+
+
+def notebook_code(path: Path) -> list[str]:
+    """The code cells of a notebook, without their outputs."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def data(config: RunConfig) -> Any:
+    """What identifies the data: the twin's version, or the manifest that `data verify` wrote.
+
+    A real dataset that was never verified is identified by nothing but its folder's name.
+    """
+    if config.profile.name == "demo":
+        return miniature_version()
+    manifest = config.real_data_root / f"manifest-{config.row.dataset}.json"
+    return sha256(manifest) if manifest.exists() else f"unverified {config.real_data_root.name}"
+
+
+def libraries() -> dict[str, str]:
+    """The versions of the libraries that can change a number."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """The names of the parts that differ."""
+    return [part for part in now if before.get(part) != now[part]]
+
+
+def surroundings() -> dict[str, Any]:
+    """Where and with what a number was made: library versions, commit, machine."""
+    return {**libraries(), "python": platform.python_version(), "machine": platform.machine(),
+            **_commit()}
+
+
+def _commit() -> dict[str, Any]:
+    """The commit of the clone and whether files differ from it; nothing outside a clone."""
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(PROJECT), *words], capture_output=True,
+                              text=True, check=True, timeout=10).stdout.strip()
+    try:
+        return {"commit": git("rev-parse", "--short=12", "HEAD"),
+                "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": None, "dirty": None}

@@ -1,0 +1,86 @@
+"""Results: what a run leaves behind, and how all runs become one table.
+
+`result.json` is the only proof that a row is done. The notebook leaves the same content as
+`outcome.json`; the runner renames it when everything else is in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deeplab.files import atomic_write, read_json, replace_file
+from deeplab.table.config import RunConfig
+from deeplab.table.fingerprint import changed, fingerprint
+from deeplab.table.rows import load_rows
+
+COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", "published_miou",
+           "miou", "num_images", "eval_split", "inference", "steps", "complete", "minutes",
+           "parameters", "gmacs", "peak_memory_mb", "device", "threads", "backbone_weights",
+           "deviations", "commit", "dirty", "torch")
+
+
+def promote_outcome(config: RunConfig) -> dict[str, Any]:
+    """Turn the notebook's outcome into the result, in one rename; returns its content."""
+    outcome = config.folder / "outcome.json"
+    facts = read_json(outcome)
+    replace_file(outcome, config.folder / "result.json")
+    return facts
+
+
+def finished_result(config: RunConfig) -> dict[str, Any] | None:
+    """The result of this run if it is done as far as asked and still fits, else None."""
+    path = config.folder / "result.json"
+    if not path.exists():
+        return None
+    facts = read_json(path)
+    wanted = min(config.max_steps or facts["total_steps"], facts["total_steps"])
+    fits = not changed(read_json(config.folder / "run.json")["fingerprint"], fingerprint(config))
+    return facts if fits and facts["steps"] >= wanted else None
+
+
+def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
+    """One entry per row and seed that was started, in the order of the table.
+
+    Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete" or "unfinished"),
+    `changed` (what made it stale) and, if there is a result, its facts.
+    """
+    return [_entry(folder, row_id, seed)
+            for row_id, seed, folder in run_folders(results_root, profile)]
+
+
+def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]:
+    """(row_id, seed, folder) of every run that was started, in the order of the table."""
+    return [(row_id, int(folder.name.removeprefix("seed")), folder)
+            for row_id in load_rows()
+            for folder in sorted((results_root / profile / row_id).glob("seed*"))
+            if folder.name.removeprefix("seed").isdigit()]
+
+
+def _entry(folder: Path, row_id: str, seed: int) -> dict[str, Any]:
+    entry = {"row_id": row_id, "seed": seed, "folder": folder, "state": "unfinished",
+             "changed": []}
+    if not (folder / "result.json").exists():
+        return entry
+    started = read_json(folder / "run.json")
+    config = RunConfig.of(**started["parameters"])
+    different = changed(started["fingerprint"], fingerprint(config))
+    facts = read_json(folder / "result.json")
+    state = "stale" if different else "done" if facts["complete"] else "incomplete"
+    return {**entry, **facts, "state": state, "changed": different}
+
+
+def table_lines(entries: list[dict[str, Any]]) -> Iterator[str]:
+    """`table.csv`: a header, then one line for each result that fits and is complete."""
+    yield ",".join(COLUMNS)
+    for entry in entries:
+        if entry["state"] == "done":
+            cells = {**entry, "deviations": " ".join(map(str, entry["deviations"]))}
+            yield ",".join("" if cells[name] is None else str(cells[name]) for name in COLUMNS)
+
+
+def write_table(results_root: Path, profile: str) -> Path:
+    """Write `table.csv` of a profile from its results; returns its path."""
+    lines = table_lines(collect(results_root, profile))
+    return atomic_write(results_root / profile / "table.csv", "\n".join(lines) + "\n")

@@ -1,0 +1,85 @@
+"""The 16 rows of the published table: `rows.csv` beside this file is the only source.
+
+A column is a fact that the table or the recipe states; what follows from other facts is a
+property. Published values: SSSegmentation, docs/modelzoo/deeplabv3/README.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from importlib.resources import files
+
+from deeplab.data.catalog import get_dataset
+from deeplab.profiles import unknown
+
+BASE_RATES = (6, 12, 18)  # Sec. 3.3: rates of the 3x3 branches at output stride 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table; the fields are the columns of `rows.csv`, in order."""
+
+    row_id: str  # "voc_r50_d8"
+    dataset: str  # key of deeplab.data.catalog.DATASETS
+    backbone: str  # "resnet50" | "resnet101"
+    output_stride: int  # input pixels per feature cell, 8 or 16
+    crop_height: int  # pixels
+    crop_width: int  # pixels
+    base_lr: float  # learning rate at step 0
+    weight_decay: float
+    batch_size: int  # images per step over all devices
+    epochs: int
+    train_split: str
+    eval_split: str
+    inference: str  # "whole" | "slide"
+    published_miou: float  # per cent
+    published_weights: str  # file name of the published checkpoint
+    source: str  # upstream file that states the row's recipe
+
+    @property
+    def num_classes(self) -> int:
+        """K, the classes that are trained and scored."""
+        return get_dataset(self.dataset).num_classes
+
+    @property
+    def atrous_rates(self) -> tuple[int, ...]:
+        """Rates in feature cells; doubled at output stride 8 (Sec. 3.3)."""
+        return tuple(rate * 16 // self.output_stride for rate in BASE_RATES)
+
+    def steps_per_epoch(self, num_images: int) -> int:
+        """Optimiser steps in one pass: the last incomplete batch is dropped."""
+        return num_images // self.batch_size
+
+
+@functools.cache
+def load_rows() -> dict[str, Row]:
+    """All rows by `row_id`, in the order of the table."""
+    text = files("deeplab.table").joinpath("rows.csv").read_text(encoding="utf-8")
+    kinds = {"int": int, "float": float, "str": str}
+    rows = (Row(**{field.name: kinds[field.type](record[field.name]) for field in fields(Row)})
+            for record in csv.DictReader(text.splitlines()))
+    return {row.row_id: row for row in rows}
+
+
+def get_row(row_id: str) -> Row:
+    """The row called `row_id`; raises `UsageError` (E-ROW) with the nearest names."""
+    rows = load_rows()
+    if row_id not in rows:
+        raise unknown("E-ROW", "row", row_id, rows)
+    return rows[row_id]
+
+
+def match_rows(patterns: Sequence[str]) -> list[str]:
+    """The row ids that fit any of the shell-style `patterns`, all rows if there are none.
+
+    Raises `UsageError` (E-ROW) for a pattern that fits no row.
+    """
+    for pattern in patterns:
+        if not fnmatch.filter(load_rows(), pattern):
+            raise unknown("E-ROW", "row", pattern, load_rows())
+    return [row_id for row_id in load_rows()
+            if not patterns or any(fnmatch.fnmatchcase(row_id, pattern) for pattern in patterns)]

@@ -1,0 +1,110 @@
+"""Checkpoints: everything a run needs to go on with the same bits, and nothing else.
+
+Two are kept. `checkpoints.json` names them with their SHA-256 and is replaced last, so a
+checkpoint counts only when it is whole; a damaged newest one is set aside and the one before
+is used. Sample order and augmentation are functions of the seed, so that they need no saving.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deeplab.errors import CheckpointError
+from deeplab.files import atomic_write, crash_point, read_json, sha256, write_json
+
+KEPT = 2  # the newest, and one to fall back to
+
+
+class Checkpoints:
+    """The checkpoints of one run, in `folder`.
+
+    `identity` says what the run is (row, profile, seed, threads ...); a checkpoint with another
+    identity is refused, because going on from it would not be this run.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]):
+        self.folder = Path(folder)
+        self.identity = dict(identity)
+        self._manifest = self.folder / "checkpoints.json"
+
+    def entries(self) -> list[dict[str, Any]]:
+        """What the manifest lists: step, file and SHA-256, oldest first."""
+        return read_json(self._manifest) if self._manifest.exists() else []
+
+    def save(self, step: int, state: Mapping[str, Any]) -> Path:
+        """Write the state after `step` steps; the file of the third-newest is removed."""
+        name = f"step-{step:07d}.pt"
+        content = {"identity": self.identity, "step": step, **state}
+        path = atomic_write(self.folder / name, lambda file: torch.save(content, file))
+        crash_point("checkpoint-before-manifest")
+        earlier = [entry for entry in self.entries() if entry["file"] != name]
+        kept = [*earlier, {"step": step, "file": name, "sha256": sha256(path)}][-KEPT:]
+        write_json(self._manifest, kept)
+        names = {entry["file"] for entry in kept}
+        for old in self.folder.glob("step-*.pt"):
+            if old.name not in names:
+                old.unlink()
+        return path
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest state that is whole, or None if there is none yet.
+
+        A damaged file is renamed to `*.bad`. Raises `CheckpointError`: E-CKPT if all that are
+        listed are damaged, E-OTHER-RUN if the checkpoint belongs to another run.
+        """
+        entries = self.entries()
+        for entry in reversed(entries):
+            path = self.folder / entry["file"]
+            if path.exists() and sha256(path) == entry["sha256"]:
+                state = torch.load(path, map_location="cpu", weights_only=True)
+                self._check_identity(state["identity"], path)
+                return state
+            if path.exists():
+                os.replace(path, path.with_suffix(".bad"))
+        if entries:
+            raise CheckpointError.of(
+                "E-CKPT", "no checkpoint of this run is whole", file=self.folder,
+                found=f"{len(entries)} damaged or missing", expected="one that fits its SHA-256",
+                do="delete this folder to start the run from zero")
+        return None
+
+    def remove(self) -> None:
+        """Delete the checkpoints of a run whose final weights are safe."""
+        self._manifest.unlink(missing_ok=True)
+        for path in self.folder.glob("step-*"):
+            path.unlink()
+
+    def _check_identity(self, found: Mapping[str, Any], path: Path) -> None:
+        different = [key for key in self.identity if found.get(key) != self.identity[key]]
+        if different:
+            raise CheckpointError.of(
+                "E-OTHER-RUN", "the checkpoint belongs to another run", file=path,
+                found=", ".join(f"{key}={found.get(key)}" for key in different),
+                expected=", ".join(f"{key}={self.identity[key]}" for key in different),
+                do="run it as it was started, or choose another folder with --results")
+
+
+def training_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer,
+                   scaler: torch.amp.GradScaler) -> dict[str, Any]:
+    """The state of a training that is not a function of the step: weights, momenta, dropout."""
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
+             "scaler": scaler.state_dict(), "torch_rng": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda_rng"] = torch.cuda.get_rng_state()
+    return state
+
+
+def restore_training(state: Mapping[str, Any], model: torch.nn.Module,
+                     optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+    """Put a saved training state back in place."""
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    scaler.load_state_dict(state["scaler"])
+    torch.set_rng_state(state["torch_rng"])
+    if torch.cuda.is_available() and "cuda_rng" in state:
+        torch.cuda.set_rng_state(state["cuda_rng"])
