@@ -1,0 +1,1 @@
+"""What the notebooks draw, let the reader play with, and check. Nothing else imports this."""

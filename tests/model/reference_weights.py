@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from deeplab.model.network import DeepLabV3, build_model
+from deeplab.table.rows import get_row
+
 REFERENCE = Path(__file__).parents[1] / "reference"
 
 
@@ -61,3 +64,10 @@ def inventory(peer: str, name: str) -> dict[str, tuple[int, ...]]:
     """{key: shape} of a peer's state dict."""
     listing = read_listing(f"state_dicts/{peer}.json")[name]
     return {key: tuple(shape) for key, shape in listing.items()}
+
+
+@functools.cache
+def shape_of(row_id: str, profile: str = "full") -> DeepLabV3:
+    """The row's network without memory, to read shapes and settings from."""
+    with torch.device("meta"):
+        return build_model(get_row(row_id), profile)

@@ -1,0 +1,30 @@
+# The two commands a fresh machine needs are `make table` and `make test`.
+# Each makes .venv from requirements.lock on first use.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: table test lab clean
+
+table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo profile
+	$(BIN)/deeplab table
+
+test: $(VENV)/ready  ## unit tests, then every lesson under nbval
+	$(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env \
+		--nbval-cell-timeout=120 --ignore=notebooks/row.ipynb --ignore=notebooks/report.ipynb
+
+lab: $(VENV)/ready  ## open the course
+	$(BIN)/jupyter lab notebooks
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "deeplab needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+		echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+clean:  ## remove the environment, drawn data and demo runs
+	rm -rf $(VENV) data/miniature results/demo/*_d8 results/demo/*_d16
