@@ -154,6 +154,20 @@ def evaluate(model: nn.Module, dataset: Sequence, *, transform: Callable[[np.nda
     return Evaluation(confusion, indices, image_mious, time.perf_counter() - start)
 
 
+def predict(model: nn.Module, image: Tensor, *, height: int, width: int,
+            inference: str = "whole", window: tuple[int, int] | None = None,
+            stride: tuple[int, int] | None = None,
+            device: torch.device | str = "cpu") -> np.ndarray:
+    """The prediction for one transformed image (3, h, w), uint8 (height, width).
+
+    `inference`, `window` and `stride` as for `evaluate`, whose predictions these are.
+    """
+    predictor = _predictor(model, inference=inference, window=window, stride=stride)
+    with _evaluating(model), torch.inference_mode():
+        output = predictor(image[None].to(device))
+        return upsampled_argmax(output, height, width)[0].cpu().numpy().astype(np.uint8)
+
+
 def _predictor(model: nn.Module, *, inference: str, window: tuple[int, int] | None,
                stride: tuple[int, int] | None) -> Predict:
     """The function image -> output of an inference mode of the table."""

@@ -12,13 +12,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from deeplab.data.augment import EvalTransform, TrainTransform
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.miniature import miniature
 from deeplab.data.sampling import TrainSamples
-from deeplab.evaluation.inference import Evaluation, evaluate
+from deeplab.evaluation.inference import Evaluation, evaluate, predict
 from deeplab.files import atomic_write, read_json_lines
 from deeplab.model.network import DeepLabV3, build_model
 from deeplab.model.weights import load_backbone
@@ -125,6 +126,14 @@ class Experiment:
         return evaluate(model, self.eval_set, transform=EvalTransform(config.resize),
                         num_classes=config.row.num_classes, inference=config.row.inference,
                         window=config.crop, stride=config.slide_stride, device=self.device)
+
+    def predict(self, model: DeepLabV3, index: int) -> np.ndarray:
+        """The prediction for one image of the evaluation split, uint8 (H, W) at its own size."""
+        image, label = self.eval_set[index]
+        return predict(model, EvalTransform(self.config.resize)(image), height=label.shape[0],
+                       width=label.shape[1], inference=self.config.row.inference,
+                       window=self.config.crop, stride=self.config.slide_stride,
+                       device=self.device)
 
     def train(self) -> Outcome:
         """Train and evaluate, going on from the last checkpoint if there is one."""

@@ -18,6 +18,15 @@ def random_logits(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Many short loops share two busy cores badly; the number of threads changes no bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def no_short_cut(monkeypatch):
     """Small maps take the loop too."""
@@ -44,6 +53,14 @@ def test_the_prediction_is_bit_for_bit_the_plain_one(shape, height, width):
         got = upsampled_argmax(logits, height, width)
         assert got.dtype == torch.int64
         assert torch.equal(got, plain(logits, height, width))
+
+
+def test_the_number_of_threads_changes_nothing():
+    logits = random_logits(1, 21, 32, 43)
+    alone = upsampled_argmax(logits, 375, 500)
+    torch.set_num_threads(2)
+    assert torch.equal(upsampled_argmax(logits, 375, 500), alone)
+    assert torch.equal(plain(logits, 375, 500), alone)
 
 
 def test_only_one_class_at_a_time_is_upsampled(monkeypatch):
