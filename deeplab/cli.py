@@ -11,14 +11,10 @@ from pathlib import Path
 import click
 
 from deeplab import __version__
+from deeplab.cli_data import data
+from deeplab.cli_options import DATA_ROOT, GPUS, PROCESSES, PROFILE, RESULTS, WORKERS
+from deeplab.cli_weights import evaluate, predict, weights
 from deeplab.errors import DeeplabError, UsageError
-
-PROFILE = click.option("--profile", default="demo", show_default=True, metavar="NAME",
-                       help="demo: miniature data; small: real data, slim network; full: the recipe")
-RESULTS = click.option("--results", type=click.Path(path_type=Path), metavar="DIR",
-                       help="where runs are written  [default: results/ or $DEEPLAB_RESULTS]")
-DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR",
-                         help="folder that holds the dataset  [default: data/ or $DEEPLAB_DATA]")
 
 
 class Clear(click.Group):
@@ -66,13 +62,18 @@ def rows(as_json: bool) -> None:
 @DATA_ROOT
 @RESULTS
 @click.option("--max-steps", type=int, metavar="N", help="stop early; the result is incomplete")
+@GPUS
+@PROCESSES
+@WORKERS
 def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path | None,
-        max_steps: int | None) -> None:
+        max_steps: int | None, gpus: int | None, processes: int | None,
+        workers: int | None) -> None:
     """Run one ROW; a run that was stopped goes on, one that is done is left alone."""
     from deeplab.table.config import RunConfig
     from deeplab.table.run_row import run_row
     config = RunConfig.of(row_id=row, profile=profile, seed=seed, max_steps=max_steps,
-                          data_root=data_root, results_root=results)
+                          data_root=data_root, results_root=results, gpus=gpus,
+                          processes=processes, workers=workers)
     result = run_row(config)
     click.echo(f"{row} ({profile}, seed {seed}): mIoU {result['miou']:.2f} % on "
                f"{result['num_images']} images after {result['steps']} of "
@@ -91,19 +92,37 @@ def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path
 @DATA_ROOT
 @RESULTS
 @click.option("--max-steps", type=int, metavar="N", help="stop each row early")
+@GPUS
+@PROCESSES
+@WORKERS
+@click.option("--cluster", metavar="WHERE",
+              help="tcp://HOST:PORT of a Dask scheduler, or slurm: one GPU token for each GPU")
+@click.option("--directive", "directives", multiple=True, metavar="TEXT",
+              help="a line for SLURM, e.g. '--partition=gpu'; may be repeated")
+@click.option("--print-sbatch", is_flag=True, help="print a SLURM array that does this, and end")
+@click.option("--dry-run", is_flag=True, help="print what would be started, and end")
 def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs: int | None,
-          data_root: Path | None, results: Path | None, max_steps: int | None) -> None:
+          data_root: Path | None, results: Path | None, max_steps: int | None, gpus: int | None,
+          processes: int | None, workers: int | None, cluster: str | None,
+          directives: tuple[str, ...], print_sbatch: bool, dry_run: bool) -> None:
     """Run many rows (all, if none are named), then write the report."""
     import os
 
     from deeplab.table.batch import run_rows
+    from deeplab.table.cluster import run_on_cluster, sbatch_script, starts
     from deeplab.table.config import RunConfig
     from deeplab.table.report import make_report
     from deeplab.table.rows import match_rows
     configs = [RunConfig.of(row_id=row_id, profile=profile, seed=seed, data_root=data_root,
-                            results_root=results, max_steps=max_steps)
+                            results_root=results, max_steps=max_steps, gpus=gpus,
+                            processes=processes, workers=workers)
                for row_id in match_rows(patterns) for seed in seeds]
-    codes = run_rows(configs, jobs=jobs or os.cpu_count() or 1)
+    if print_sbatch or dry_run:
+        click.echo(sbatch_script(configs, directives) if print_sbatch
+                   else starts(configs, cluster, directives))
+        return
+    codes = (run_on_cluster(configs, cluster, jobs=jobs, directives=directives) if cluster
+             else run_rows(configs, jobs=jobs or os.cpu_count() or 1))
     failed = {name: code for name, code in codes.items() if code != 0}
     if any(code == 0 for code in codes.values()):
         click.echo(f"report: {make_report(configs[0].results_root, profile)}")
@@ -131,31 +150,41 @@ def status(profile: str, results: Path | None) -> None:
     """What runs, how far it is, and what stopped."""
     from deeplab.files import results_folder
     from deeplab.profiles import get_profile
-    from deeplab.table.results import run_folders
-    from deeplab.table.status import read_status, status_line
+    from deeplab.table.results import run_command, run_folders
+    from deeplab.table.status import read_status, status_line, whereabouts
     found = run_folders(results or results_folder(), get_profile(profile).name)
     for row_id, seed, folder in found:
-        click.echo(status_line(row_id + (f" seed {seed}" if seed else ""), read_status(folder)))
+        state = read_status(folder)
+        click.echo(status_line(row_id + (f" seed {seed}" if seed else ""), state))
+        where = whereabouts(state, run_command(folder))
+        if where:
+            click.echo(f"    {where}")
     if not found:
         click.echo(f"no runs of profile {profile} yet; start one with: deeplab run voc_r50_d8")
 
 
-@main.group()
-def data() -> None:
-    """Datasets: draw the miniature twins, prepare and check the real ones."""
+@main.command()
+@click.argument("rows", nargs=-1, metavar="[ROW]...")
+@click.option("--gpu", metavar="NAME", help="hours on this GPU  [default: on every one known]")
+@click.option("--gpus", default=1, show_default=True, type=click.IntRange(1), metavar="N",
+              help="GPUs that share the batch of a row")
+@click.option("--profile", default="full", show_default=True, metavar="NAME",
+              help="demo, small or full")
+def plan(rows: tuple[str, ...], gpu: str | None, gpus: int, profile: str) -> None:
+    """What ROWs (all, if none are named) cost: work, memory, steps, hours, disk."""
+    from deeplab.table.gpus import GPUS
+    from deeplab.table.plan import check_fits, plan_text
+    from deeplab.table.plan import plan as plan_rows
+    from deeplab.table.rows import match_rows
+    plans = [plan_rows(match_rows(rows), gpu=name, gpus=gpus, profile=profile)
+             for name in ([gpu] if gpu else GPUS)]
+    click.echo(plan_text(plans))
+    if gpu:
+        check_fits(plans[0])
 
 
-@data.command()
-@click.argument("dataset")
-@DATA_ROOT
-def miniature(dataset: str, data_root: Path | None) -> None:
-    """Draw the miniature twin of DATASET ("all" for every one)."""
-    from deeplab.data.catalog import get_dataset
-    from deeplab.data.miniature import miniature as draw
-    from deeplab.data.scenes import vocabulary
-    for name in vocabulary()["sets"] if dataset == "all" else [get_dataset(dataset).name]:
-        click.echo(draw(name, data_root))
-
+for command in (data, evaluate, predict, weights):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

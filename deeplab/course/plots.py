@@ -14,6 +14,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
@@ -21,7 +22,7 @@ from PIL import Image
 from deeplab.data.labelset import IGNORE_INDEX, LabelSet
 from deeplab.files import atomic_write
 
-VOID = (144, 144, 144)  # RGB of every pixel that is in no class; in none of the palettes
+VOID = (192, 192, 192)  # RGB of every pixel that is in no class; far from all palettes
 # seaborn's "colorblind" palette, kept here so that a run need not import seaborn
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
     "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc",
@@ -29,7 +30,6 @@ BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
 LINES = (BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, SKY, GREY)
 WIDTH = 9.0  # inches, of a figure that fills the page
 DPI = 100
-PNG_COLOURS = 256  # more are not seen in a figure, and make the file three times as large
 
 house_style = matplotlib.rc_context({  # a decorator for functions that draw
     "font.size": 11, "axes.titlesize": 12, "figure.titlesize": 13, "axes.labelsize": 11,
@@ -38,7 +38,7 @@ house_style = matplotlib.rc_context({  # a decorator for functions that draw
     "axes.grid": False, "grid.color": "#dddddd", "axes.axisbelow": True,
     "legend.frameon": False, "lines.linewidth": 2, "lines.markersize": 7,
     "axes.prop_cycle": matplotlib.cycler(color=LINES), "image.interpolation": "nearest",
-    "figure.facecolor": "white", "savefig.facecolor": "white"})
+    "figure.constrained_layout.h_pad": 0.06, "figure.facecolor": "white", "savefig.facecolor": "white"})
 
 
 def label_colours(label: np.ndarray, label_set: LabelSet) -> np.ndarray:
@@ -77,41 +77,40 @@ def picture(axes, image: np.ndarray, title: str = "") -> None:
     axes.set_axis_off()
 
 
-def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, limit: int = 12,
+def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, limit: int = 16,
                  columns: int = 6) -> None:
-    """A legend of `classes` (at most `limit`, then how many more) and of void, below a figure."""
-    handles = [Patch(facecolor=np.array(label_set.palette[index]) / 255, edgecolor="black",
-                     label=label_set.classes[index]) for index in classes[:limit]]
-    handles.append(Patch(facecolor=np.array(VOID) / 255, edgecolor="black", label="void"))
-    rest = len(classes) - limit
+    """A legend below a figure: the first `limit` classes, how many more there are, and void."""
+    entries = [(label_set.palette[index], label_set.classes[index]) for index in classes[:limit]]
+    handles = [Patch(facecolor=np.array(colour) / 255, edgecolor="black", label=name)
+               for colour, name in [*entries, (VOID, "void")]]
+    if len(classes) > limit:
+        handles.append(Patch(fill=False, linewidth=0, label=f"and {len(classes) - limit} more"))
     fig.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=1,
-               columnspacing=1.2, title=f"and {rest} more classes" if rest > 0 else None)
+               columnspacing=1.2)
 
 
 def png(fig: Figure) -> bytes:
-    """The figure as a small PNG: opaque, at most 256 colours, no date or version inside."""
-    raw, small = io.BytesIO(), io.BytesIO()
-    fig.savefig(raw, format="png", dpi=DPI)
-    full = Image.open(raw).convert("RGB")
-    full.quantize(PNG_COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-    return small.getvalue()
+    """The figure as a PNG: opaque, exact colours, no transparency and no date inside."""
+    canvas, file = FigureCanvasAgg(fig), io.BytesIO()
+    canvas.draw()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "PNG", optimize=True)
+    return file.getvalue()
 
 
-def show(fig: Figure, *, alt: str, caption: str | None = None) -> None:
+def show(fig: Figure, *, alt: str, caption: str | None = None, file: Path | None = None) -> None:
     """Display a figure here, with `alt` as its alternative text and a caption below.
 
     The caption is `alt` unless another is given: some viewers drop alternative texts, and
-    then the words below the picture are all that a screen reader has.
+    then the words below the picture are all that a screen reader has. With `file` the
+    picture is also written there as a PNG, whole or not at all.
     """
     from IPython.display import Markdown, display
-    data = {"image/png": base64.b64encode(png(fig)).decode(), "text/plain": alt}
+    image = png(fig)
+    if file is not None:
+        atomic_write(file, image)
+    data = {"image/png": base64.b64encode(image).decode(), "text/plain": alt}
     display(data, metadata={"image/png": {"alt": alt}}, raw=True)
     display(Markdown(f"*{caption or alt}*"))
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot:
         pyplot.close(fig)
-
-
-def save(fig: Figure, path: Path) -> Path:
-    """Write a figure as a PNG file, whole or not at all."""
-    return atomic_write(path, png(fig))

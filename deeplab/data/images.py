@@ -5,10 +5,11 @@ Pillow is the only decoder: on crafted files others crash the process or return 
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from deeplab.data.labelset import NOT_ALLOWED, LabelSet
 from deeplab.errors import DataError
@@ -23,7 +24,18 @@ def read_image(path: Path | str) -> np.ndarray:
     Raises `DataError` (E-IMAGE) when the file is missing, damaged, cut short, larger than
     `MAX_PIXELS` or has more than 8 bits per channel.
     """
-    image, _ = _decode(path)
+    return _rgb(_decode(path)[0], path)
+
+
+def read_photo(path: Path | str) -> np.ndarray:
+    """As `read_image`, but turned upright if the camera noted that it was held otherwise.
+
+    The images of a dataset are never turned, for their labels are not.
+    """
+    return _rgb(ImageOps.exif_transpose(_decode(path)[0]), path)
+
+
+def _rgb(image: Image.Image, path: Path | str) -> np.ndarray:
     if image.mode.startswith(("I", "F")):
         raise DataError.of("E-IMAGE", "an image with more than 8 bits per channel", file=path,
                            found=f"mode {image.mode}", expected="8-bit RGB or grey",
@@ -59,6 +71,15 @@ def read_indices(path: Path | str) -> np.ndarray:
             expected="a palette (P) or 8-bit grey (L) PNG whose values are class numbers",
             do="convert the colours to class numbers; a colour image is not a label")
     return np.array(image)
+
+
+def index_png(raw: np.ndarray, label_set: LabelSet) -> bytes:
+    """Raw label values, uint8 (H, W), as the bytes of a PNG file with the dataset's palette."""
+    picture = Image.fromarray(raw)
+    picture.putpalette(label_set.raw_palette)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _decode(path: Path | str) -> tuple[Image.Image, object]:

@@ -19,6 +19,7 @@ from deeplab.data.layout import Layout
 from deeplab.errors import UsageError
 
 IGNORE_INDEX = 255  # train id of a pixel that is neither trained nor scored
+VOID_COLOR = (224, 224, 192)  # of VOC's border, in the devkit
 NOT_ALLOWED = 254  # marks, in the lookup table, a raw value that must not occur
 
 
@@ -63,6 +64,14 @@ class LabelSet:
         table = np.full(256, self.ignored[0] if self.ignored else IGNORE_INDEX, np.uint8)
         table[:self.num_classes] = self.raw_values
         return table
+
+    @functools.cached_property
+    def raw_palette(self) -> bytes:
+        """256 RGB colours by raw value, as an index image stores them; ignored values are beige."""
+        colours = np.zeros((256, 3), np.uint8)
+        colours[list(self.ignored)] = VOID_COLOR
+        colours[list(self.raw_values)] = self.palette
+        return colours.tobytes()
 
     @property
     def allowed(self) -> str:

@@ -72,7 +72,7 @@ class Layout:
         """
         listed = root / self.lists.replace("{split}", split) if self.lists else None
         if listed and listed.is_file():
-            source, ids = listed, _read_list(listed)
+            source, ids = listed, read_list(listed)
         else:
             source = root / self.fill(self.images, split=split).partition("{id}")[0]
             if "{split}" not in self.images or not source.is_dir():
@@ -145,7 +145,7 @@ def _shown(names: Iterable[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _read_list(path: Path) -> list[str]:
+def read_list(path: Path) -> list[str]:
     """The ids in a list file; a byte order mark, CRLF and empty lines do no harm."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -3,7 +3,7 @@
 A scene is a stack of stuff (sky over buildings over road, wall over floor) with things of
 very different sizes on it. Every kind of stuff and thing has a colour and a texture, and on
 purpose there are far fewer of these than kinds: a cow, a horse and a dog are blotched brown,
-a cup and a bottle are the same teal, a boat, a bird and an aeroplane the same white. Colour
+a cup and a bottle are the same green, a boat, a bird and an aeroplane the same white. Colour
 alone cannot name them; shape, size and surroundings can, which is what a network with a
 large field of view is for. The vocabulary lies in `scenes.json` beside this file.
 """
@@ -31,10 +31,10 @@ def vocabulary() -> dict:
 
 
 class Painter:
-    """Draws pictures of one label set's scenes, all classes about equally often.
+    """Draws pictures of one label set's scenes, all kinds of things about equally often.
 
-    `picture(number, rng)` returns an image, uint8 (height, width, 3), and an instance map,
-    int32 (height, width), whose values index `kinds` (the kind of each thing or stuff).
+    To be asked for the pictures of a split in order: which things a picture shows depends on
+    those that were drawn before.
     """
 
     def __init__(self, name: str):
@@ -46,16 +46,22 @@ class Painter:
 
     @property
     def kinds(self) -> list[str]:
-        """Every kind that these scenes can show; a map's values are indices into it."""
+        """Every kind of thing or stuff there is; the values of a map of kinds index it."""
         return list(self.words["looks"])
 
     def picture(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Picture `number` and its map of kinds; scenes take turns."""
+        """Picture `number`, uint8 (H, W, 3), and its map of kinds, int32 (H, W).
+
+        Scenes take turns. Stuff is painted from the top down, then things from far to near.
+        """
         scene = self.scenes[number % len(self.scenes)]
         canvas = np.zeros((self.height, self.width, 3), np.float32)
         kinds = np.zeros((self.height, self.width), np.int32)
         ground = self._paint_layers(canvas, kinds, scene["layers"], rng)
-        boxes = [self._place(kind, ground, rng) for kind in self._choose(scene["things"], rng)]
+        chosen = self._choose(scene["things"], rng)
+        places = (rng.permutation(len(chosen)) + rng.random(len(chosen))) / len(chosen)
+        boxes = [self._place(kind, ground, place, rng)
+                 for kind, place in zip(chosen, places, strict=True)]
         for kind, left, top, width, height in sorted(boxes, key=lambda box: box[2] + box[4]):
             mask = draw_shape(self.words["shapes"][self.words["things"][kind][0]],
                               (left, top, width, height), (self.height, self.width),
@@ -78,20 +84,24 @@ class Painter:
         return start
 
     def _choose(self, things: list[str], rng: np.random.Generator) -> list[str]:
-        """Four to six things, those that were drawn least often first."""
+        """Four to six of the things, or all there are: first those drawn least often so far."""
         order = sorted(things, key=lambda kind: self.drawn.get(kind, 0) + 2 * rng.random())
         chosen = order[: int(rng.integers(4, 7))]
         for kind in chosen:
             self.drawn[kind] = self.drawn.get(kind, 0) + 1
         return chosen
 
-    def _place(self, kind: str, ground: float, rng: np.random.Generator) -> tuple:
-        """(kind, left, top, width, height) in pixels, near things lower and larger."""
+    def _place(self, kind: str, ground: float, place_across: float,
+               rng: np.random.Generator) -> tuple:
+        """(kind, left, top, width, height) in pixels, near things lower and larger.
+
+        `place_across` is where the middle lies between the left (0) and right (1) edge.
+        """
         _, smallest, largest, aspect, place = self.words["things"][kind]
         depth = rng.uniform(0, 1)
         height = self.height * (smallest + (largest - smallest) * depth)
         width = min(height * aspect * rng.uniform(0.85, 1.15), 0.9 * self.width)
-        left = rng.uniform(-0.1 * width, self.width - 0.9 * width)
+        left = place_across * self.width - width / 2
         if place == "ground":
             base = ground + (self.height - ground) * (0.15 + (GROUND_REACH - 0.15) * depth)
             top = base - height
@@ -141,8 +151,8 @@ def paint(canvas: np.ndarray, mask: np.ndarray, kind: str, rng: np.random.Genera
     words = vocabulary()
     colour, pattern = words["looks"][kind].split()
     shade = np.array(words["colours"][colour]) + rng.normal(0, INSTANCE_SHIFT, 3)
-    light = texture(pattern, mask.shape, rng) * CONTRAST
-    canvas[mask] = (shade + light[..., None])[mask]
+    light = texture(pattern, mask.shape, rng)[mask] * CONTRAST
+    canvas[mask] = shade + light[:, None]
 
 
 def texture(name: str, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

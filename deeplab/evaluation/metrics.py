@@ -61,7 +61,7 @@ def mean_iou(confusion: Tensor) -> float:
 
 def pixel_accuracy(confusion: Tensor) -> float:
     """Pixels labelled right, in per cent of those that count; NaN if none counts."""
-    return 100 * (confusion.diagonal().sum() / confusion.sum()).item()
+    return 100 * (confusion.diagonal().sum().double() / confusion.sum()).item()
 
 
 def _integers(values: Tensor, code: str, name: str) -> Tensor:

@@ -79,13 +79,22 @@ def unwrap(content: Any, *, file: object = None) -> dict[str, Tensor]:
 def origin(path: Path | str) -> Origin:
     """The row and profile that a weight file of ours records; (None, None) for any other."""
     if not _is_safetensors(path):
-        return Origin(None, None)
+        return _checkpoint_origin(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             note = file.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
         raise _unreadable(path, error) from error
     return Origin(note.get("row"), note.get("profile"))
+
+
+def _checkpoint_origin(path: Path | str) -> Origin:
+    """What a training checkpoint of ours says in its `identity`; nothing is read but that."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return Origin(content["identity"]["row_id"], content["identity"]["profile"])
+    except Exception:  # no checkpoint of ours; load_weights says what is wrong with it, if anything
+        return Origin(None, None)
 
 
 def check_origin(path: Path | str, row: ModelRow) -> None:

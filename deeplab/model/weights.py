@@ -101,12 +101,15 @@ def load_model(path: Path | str, row: ModelRow, profile: str | None = None) -> D
 def load_backbone(model: DeepLabV3, state_dict: Mapping[str, Any]) -> None:
     """Put ImageNet weights into `model.backbone`; their classifier `fc.*` is left out.
 
-    Takes torchvision's files for the 7x7 stem and the v1c files for the v1c stem. Raises
+    Takes torchvision's files for the 7x7 stem and the v1c files for the v1c stem. BatchNorm's
+    counters, which nothing uses and files of before 2018 do not have, may be missing. Raises
     `CheckpointError` (E-WEIGHTS) if the stem is the other one or anything does not fit.
     """
-    weights = {key: value for key, value in unwrap(state_dict).items()
-               if not key.startswith("fc.")}
-    has, wants = _stem(weights), _stem(model.backbone.state_dict())
+    counters = {key: value for key, value in model.backbone.state_dict().items()
+                if key.endswith("num_batches_tracked")}
+    weights = counters | {key: value for key, value in unwrap(state_dict).items()
+                          if not key.startswith("fc.")}
+    has, wants = stem_of(weights), stem_of(model.backbone.state_dict())
     if has != wants:
         raise CheckpointError.of("E-WEIGHTS", "the weights have another stem than the network",
                                  found=f"{has} stem", expected=f"{wants} stem",
@@ -176,7 +179,8 @@ def _roll_branches(fusion: Tensor, blocks: int) -> Tensor:
     return fusion.roll(blocks * fusion.shape[0], dims=1)
 
 
-def _stem(weights: Mapping[str, Tensor], prefix: str = "") -> str:
+def stem_of(weights: Mapping[str, Tensor], prefix: str = "") -> str:
+    """The stem that backbone weights belong to: "7x7" or "v1c"."""
     return "7x7" if f"{prefix}conv1.weight" in weights else "v1c"
 
 
@@ -186,5 +190,5 @@ def _empty_model(weights: Mapping[str, Tensor], row: ModelRow, profile: str) -> 
     known = {scaled_channels(channels, width): channels for channels in AUX_CHANNELS}
     found = next(iter(weights[AUX].shape), None) if AUX in weights else None
     with torch.device("meta"):
-        return build_model(row, profile, stem=_stem(weights, "backbone."),
+        return build_model(row, profile, stem=stem_of(weights, "backbone."),
                            aux_channels=known.get(found, AUX_CHANNELS[0]))

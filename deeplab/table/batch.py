@@ -6,30 +6,33 @@ only starts them, watches their files and reports. A row that fails leaves the o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deeplab.files import atomic_write
+from deeplab.files import open_output
 from deeplab.table.config import RunConfig
+from deeplab.table.run_row import THREAD_VARIABLES
 from deeplab.table.status import duration, read_status, status_line
+from deeplab.training.signals import PARENT, SIGNALS
 
 POLL = 0.5  # seconds between two looks at the processes
 GRACE = 90  # seconds that rows get to save after Ctrl-C
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass
 class Job:
-    """One row and the process that runs it."""
+    """One row and how it goes."""
 
     config: RunConfig
     process: subprocess.Popen | None = None
+    code: int | None = None  # what the row ended with, None while it runs or waits
 
     @property
     def name(self) -> str:
@@ -43,52 +46,74 @@ class Job:
         return self.config.folder / "run.log"
 
     def start(self, threads: int) -> None:
-        """Start the row's process with `threads` threads and a session of its own."""
-        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-        atomic_write(self.log, "")
-        with open(self.log, "ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "deeplab", *self.config.command],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
-                start_new_session=True)
+        """Start the row's process with `threads` threads."""
+        self.process = start_row(self.config.command, self.log, threads)
 
-    @property
-    def code(self) -> int | None:
-        """The exit code, None while it runs or waits."""
-        return self.process.poll() if self.process else None
+    def has_ended(self) -> bool:
+        """Whether the process has ended; `code` is then its exit code."""
+        self.code = self.process.poll()
+        return self.code is not None
+
+
+def start_row(command: list[str], log: Path, threads: int) -> subprocess.Popen:
+    """Start `deeplab command` in a session of its own; it prints to `log` and ends with us."""
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)) | {
+        PARENT: str(os.getpid())}
+    with open_output(log) as output:
+        return subprocess.Popen([sys.executable, "-m", "deeplab", *command],
+                                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                env=environment, start_new_session=True)
 
 
 def run_rows(configs: list[RunConfig], *, jobs: int,
              say: Callable[[str], None] = print) -> dict[str, int]:
     """Run all `configs`, `jobs` at a time; returns the exit code of each that was started.
 
-    Long rows are started first, so that the last minutes do not wait for one of them. After
-    Ctrl-C or SIGTERM no more rows start, and the running ones save and stop.
+    After Ctrl-C, SIGTERM or SIGUSR1 no more rows start, and the running ones save and stop.
     """
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    waiting = sorted((Job(config) for config in configs), key=lambda job: -weight(job.config))
+    waiting = longest_first(configs)
     table, running, ended, begin = Screen(waiting, say), [], [], time.monotonic()
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with interruptible():
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    running.append(waiting.pop(0))
+                    running[-1].start(threads)
+                time.sleep(POLL)
+                for job in [job for job in running if job.has_ended()]:
+                    running.remove(job)
+                    ended.append(job)
+                    table.ended(job)
+                table.show()
+        except KeyboardInterrupt:
+            say("\nstopping: the running rows save their state")
+            _stop(running)
+            ended += running
+    return summary(ended, len(configs), time.monotonic() - begin, say)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGUSR1 raise `KeyboardInterrupt` inside, as Ctrl-C does."""
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(waiting.pop(0))
-                running[-1].start(threads)
-            time.sleep(POLL)
-            for job in [job for job in running if job.code is not None]:
-                running.remove(job)
-                ended.append(job)
-                table.ended(job)
-            table.show()
-    except KeyboardInterrupt:
-        say("\nstopping: the running rows save their state")
-        _stop(running)
-        ended += running
+        yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
-    say(f"{sum(job.code == 0 for job in ended)} of {len(configs)} rows done "
-        f"in {duration(time.monotonic() - begin)}")
-    return {job.name: job.code if job.code is not None else 75 for job in ended}
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def longest_first(configs: list[RunConfig]) -> list[Job]:
+    """A job for each run, so ordered that the last minutes do not wait for a long one."""
+    return [Job(config) for config in sorted(configs, key=weight, reverse=True)]
+
+
+def summary(ended: list[Job], count: int, seconds: float,
+            say: Callable[[str], None]) -> dict[str, int]:
+    """Say how many of `count` rows are done; returns the exit codes, 75 for a stopped row."""
+    say(f"{sum(job.code == 0 for job in ended)} of {count} rows done in {duration(seconds)}")
+    return {job.name: 75 if job.code is None else job.code for job in ended}
 
 
 def weight(config: RunConfig) -> float:
@@ -104,7 +129,7 @@ def _stop(running: list[Job]) -> None:
     deadline = time.monotonic() + GRACE
     for job in running:
         try:
-            job.process.wait(max(1, deadline - time.monotonic()))
+            job.code = job.process.wait(max(1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             os.killpg(job.process.pid, signal.SIGKILL)
 

@@ -32,15 +32,25 @@ class RunConfig:
     max_steps: int | None  # stop after so many steps; None: run to the end
     data_root: Path | None  # None: the miniature twin (demo), or the project's data folder
     results_root: Path
+    gpus: int | None = None  # CUDA processes that share the training; None: one GPU if there is one
+    processes: int | None = None  # the same on the CPU, for tests and lessons
+    workers: int | None = None  # data loaders of each; None: none on a CPU, 4 beside a GPU
 
     @classmethod
     def of(cls, *, row_id: str, profile: str = "demo", seed: int = 0,
            max_steps: int | None = None, data_root: str | None = None,
-           results_root: str | None = None) -> RunConfig:
+           results_root: str | None = None, gpus: int | None = None,
+           processes: int | None = None, workers: int | None = None) -> RunConfig:
         """The run that these parameters, those of `row.ipynb`, ask for.
 
         Raises `UsageError`: E-ROW, E-PROFILE, E-PARAMETER (a wrong type or value), E-CROP.
         """
+        for name, value, least in (("gpus", gpus, 1), ("processes", processes, 1),
+                                   ("workers", workers, 0)):
+            _check(name, value, value is None or (isinstance(value, int) and value >= least),
+                   f"an integer from {least}, or None")
+        _check("processes", processes, processes is None or gpus is None,
+               "either gpus or processes, not both")
         _check("seed", seed, isinstance(seed, int) and 0 <= seed < 2**31, "an integer from 0")
         _check("max_steps", max_steps, max_steps is None or (
             isinstance(max_steps, int) and max_steps > 0), "a positive integer, or None")
@@ -48,7 +58,8 @@ class RunConfig:
             _check(name, value, value is None or isinstance(value, (str, Path)), "a folder")
         config = cls(row=get_row(row_id), profile=get_profile(profile), seed=seed,
                      max_steps=max_steps, data_root=Path(data_root) if data_root else None,
-                     results_root=Path(results_root) if results_root else results_folder())
+                     results_root=Path(results_root) if results_root else results_folder(),
+                     gpus=gpus, processes=processes, workers=workers)
         for side in config.crop:
             if side % CROP_MULTIPLE:
                 raise UsageError.of("E-CROP", "a crop must fill whole cells at output stride 8",
@@ -63,16 +74,23 @@ class RunConfig:
         return {"row_id": self.row.row_id, "profile": self.profile.name, "seed": self.seed,
                 "max_steps": self.max_steps,
                 "data_root": str(self.data_root) if self.data_root else None,
-                "results_root": str(self.results_root)}
+                "results_root": str(self.results_root), "gpus": self.gpus,
+                "processes": self.processes, "workers": self.workers}
 
     @property
     def command(self) -> list[str]:
         """The words of the `deeplab` command that does this run."""
         options = {"--profile": self.profile.name, "--seed": self.seed,
                    "--max-steps": self.max_steps, "--data-root": self.data_root,
-                   "--results": self.results_root}
+                   "--results": self.results_root, "--gpus": self.gpus,
+                   "--processes": self.processes, "--workers": self.workers}
         return ["run", self.row.row_id, *(str(word) for option, value in options.items()
                                           if value is not None for word in (option, value))]
+
+    @property
+    def world(self) -> int:
+        """Processes that share the training."""
+        return self.gpus or self.processes or 1
 
     @property
     def folder(self) -> Path:
@@ -131,7 +149,8 @@ class RunConfig:
             CHECKPOINTS_PER_EVALUATION if self.profile.steps else EPOCHS_BETWEEN_EVALUATIONS))
 
 
-PARAMETERS = ("row_id", "profile", "seed", "max_steps", "data_root", "results_root")
+PARAMETERS = ("row_id", "profile", "seed", "max_steps", "data_root", "results_root", "gpus",
+              "processes", "workers")
 
 
 def check_parameters(given: dict[str, Any]) -> RunConfig:
@@ -145,6 +164,16 @@ def check_parameters(given: dict[str, Any]) -> RunConfig:
             raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
     _check("row_id", given.get("row_id"), "row_id" in given, "a row of the table")
     return RunConfig.of(**given)
+
+
+def given_parameters(names: dict[str, Any]) -> dict[str, Any]:
+    """The parameters among a notebook's `globals()`: plain values bound so far, by any name.
+
+    A name that papermill injected and no cell knows is among them, to be refused.
+    """
+    return {name: value for name, value in names.items()
+            if isinstance(value, (str, int, float, list, type(None)))
+            and not name.startswith("_") and name != "In"}
 
 
 def row_facts(row: Row) -> dict[str, Any]:

@@ -1,46 +1,101 @@
 """What one image costs: parameters and multiply-adds of each part of a row's network.
 
 Counted by running the network without data (PyTorch's "meta" device), so that the cost of the
-full recipe is known on any laptop. One multiply-add (MAC) is
-two flops.
+full recipe is known on any laptop. One multiply-add (MAC) is two flops. Convolutions only:
+BatchNorm, ReLU and resizing are below one per cent.
 """
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
-from deeplab.model.network import build_model
+from deeplab.data.augment import resized_size
+from deeplab.evaluation.inference import window_slices
+from deeplab.model.network import DeepLabV3, build_model
 from deeplab.table.config import RunConfig
 
 PARTS = ("backbone", "aspp", "classifier", "aux_classifier")  # the last one in training only
+PHOTO = (375, 500)  # height, width of most pictures in VOC and Context; ADE20k's are 4:3 as well
+FRAMES = {"cityscapes": (1024, 2048)}  # datasets of one fixed size, height x width
 
 
-def gmacs_by_part(config: RunConfig) -> dict[str, float]:
-    """Billions of multiply-adds of a training step's forward pass per crop, by part.
+@dataclass(frozen=True)
+class ModelCost:
+    """Parameters and forward MACs of a network, by part; a training step takes three forwards."""
 
-    Convolutions only: BatchNorm, ReLU and resizing are below one per cent.
-    """
+    parameters: dict[str, int]
+    train_macs: dict[str, int]  # one training crop
+    eval_macs: dict[str, int]  # one evaluation image of the usual size, all its windows
+
+
+@functools.cache
+def model_cost(config: RunConfig) -> ModelCost:
+    """The cost of the network of a run, at its profile's crop and evaluation size."""
+    model = meta_model(config)
+    windows = [count_macs(model, height=height, width=width)
+               for height, width in eval_windows(config)]
+    return ModelCost(
+        parameters={part: sum(weight.numel() for weight in getattr(model, part).parameters())
+                    for part in PARTS},
+        train_macs=count_macs(model, height=config.crop[0], width=config.crop[1]),
+        eval_macs={part: sum(macs[part] for macs in windows) for part in PARTS[:-1]})
+
+
+def meta_model(config: RunConfig) -> DeepLabV3:
+    """The network of a run without memory for its weights."""
     with torch.device("meta"):
-        model = build_model(config.row, config.profile.name)
-        image = torch.empty(2, 3, *config.crop)  # the pooling branch trains on two or more
+        return build_model(config.row, config.profile.name)
+
+
+def count_macs(model: DeepLabV3, *, height: int, width: int) -> dict[str, int]:
+    """MACs by part of a forward pass over one image, the auxiliary head included.
+
+    `model` lies on the meta device; it is left in eval mode, for a single image cannot train
+    the image-level branch.
+    """
     macs = dict.fromkeys(PARTS, 0)
 
     def count(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> None:
-        macs[part_of[conv]] += output[0].numel() * conv.weight[0].numel()
+        macs[part_of[conv]] += output.numel() * conv.weight[0].numel()
 
     part_of = {module: part for part in PARTS for module in getattr(model, part).modules()
                if isinstance(module, nn.Conv2d)}
-    for conv in part_of:
-        conv.register_forward_hook(count)
+    hooks = [conv.register_forward_hook(count) for conv in part_of]
+    image = torch.empty(1, 3, height, width, device="meta")
     with torch.no_grad():
-        model(image)
-    return {part: number / 1e9 for part, number in macs.items()}
+        stages = model.eval().backbone(image)
+        model.classifier(model.aspp(stages.conv5))
+        model.aux_classifier(stages.conv4)
+    for hook in hooks:
+        hook.remove()
+    return macs
+
+
+def eval_windows(config: RunConfig) -> list[tuple[int, int]]:
+    """(height, width) of each view that the network gets of one evaluation image."""
+    height, width = resized_size(*FRAMES.get(config.row.dataset, PHOTO), target=config.resize)
+    if config.row.inference == "whole":
+        return [(height, width)]
+    rows, columns = (window_slices(side, window=window, stride=stride) for side, window, stride
+                     in zip((height, width), config.crop, config.slide_stride, strict=True))
+    return [(row.stop - row.start, column.stop - column.start)
+            for row in rows for column in columns]
+
+
+def gmacs_by_part(config: RunConfig) -> dict[str, float]:
+    """Billions of multiply-adds of a forward pass over one training crop, by part."""
+    return {part: macs / 1e9 for part, macs in model_cost(config).train_macs.items()}
 
 
 def parameters_by_part(config: RunConfig) -> dict[str, int]:
     """Trainable numbers in each part of the network."""
-    with torch.device("meta"):
-        model = build_model(config.row, config.profile.name)
-    return {part: sum(weight.numel() for weight in getattr(model, part).parameters())
-            for part in PARTS}
+    return dict(model_cost(config).parameters)
+
+
+def inference_gmacs(config: RunConfig) -> float:
+    """Billions of multiply-adds for one crop in eval mode: all parts but the auxiliary head."""
+    return sum(gmacs_by_part(config)[part] for part in PARTS[:-1])

@@ -7,8 +7,8 @@ cells of `row.ipynb` call it in order and show what it returns.
 from __future__ import annotations
 
 import functools
-import os
-import time
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +20,20 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.miniature import miniature
 from deeplab.data.sampling import TrainSamples
 from deeplab.evaluation.inference import Evaluation, evaluate, predict
-from deeplab.files import atomic_write, read_json_lines
+from deeplab.errors import UsageError
+from deeplab.files import read_json_lines
 from deeplab.model.network import DeepLabV3, build_model
 from deeplab.model.weights import load_backbone
 from deeplab.table.config import RunConfig
+from deeplab.training.checkpoint import Checkpoints
+from deeplab.training.distributed import launch
 from deeplab.training.loop import Settings, train
 from deeplab.training.pretrain import miniature_backbone
+from deeplab.training.ranks import ALONE, Ranks
+from deeplab.training.signals import die_with_parent
 
 LOG_LINES = 60  # loss values that the log of a shortened run holds, about
+GPU_WORKERS = 4  # processes that load the data of one GPU
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Outcome:
     evaluation: Evaluation
     steps: int  # done so far
     total_steps: int  # of the whole schedule
-    seconds: float  # of this process, training and evaluation
+    seconds: float  # of training and evaluation, over all restarts
     log: list[dict[str, Any]]  # the lines of log.jsonl
 
     @property
@@ -50,12 +56,18 @@ class Outcome:
 class Experiment:
     """One run: its data, its network and its training. Data and network are made on first use.
 
-    Raises `DataError` when the dataset is missing, misplaced or damaged.
+    Raises `DataError` when the dataset is missing, misplaced or damaged, and `UsageError`
+    (E-GPUS) when there are fewer GPUs than asked for.
     """
 
-    def __init__(self, config: RunConfig):
+    def __init__(self, config: RunConfig, ranks: Ranks = ALONE):
         self.config = config
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.ranks = ranks
+        self.device = "cuda" if torch.cuda.is_available() and not config.processes else "cpu"
+        if config.gpus and ranks.world == 1 and torch.cuda.device_count() < config.gpus:
+            raise UsageError.of("E-GPUS", "there are not as many GPUs as asked for",
+                                found=torch.cuda.device_count(), expected=config.gpus,
+                                do="ask for fewer with --gpus, or run on CPUs with --processes")
 
     @functools.cached_property
     def data_root(self):
@@ -111,21 +123,29 @@ class Experiment:
             evaluate_every=config.evaluate_every(num_images),
             checkpoint_every=config.checkpoint_every(num_images),
             log_every=max(1, total // LOG_LINES) if config.profile.steps else 50,
-            device=self.device, amp=self.device == "cuda" and config.profile.name == "full")
+            device=self.device, amp=self.device == "cuda" and config.profile.name == "full",
+            workers=(GPU_WORKERS if self.device == "cuda" else 0)
+            if config.workers is None else config.workers)
 
     @property
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree in to be of this run."""
+        on_cpu = {"threads": torch.get_num_threads(),
+                  "cpu": torch.backends.cpu.get_cpu_capability()}
         return {"row_id": self.config.row.row_id, "profile": self.config.profile.name,
                 "seed": self.config.seed, "total_steps": self.settings.total_steps,
-                "threads": torch.get_num_threads()}
+                "processes": self.config.world, "device": self.device,
+                **(on_cpu if self.device == "cpu" else {})}
 
-    def evaluate(self, model: DeepLabV3) -> Evaluation:
+    def evaluate(self, model: DeepLabV3,
+                 progress: Callable[[int, int], None] | None = None) -> Evaluation:
         """Score `model` on the evaluation split, in the row's inference mode."""
-        config = self.config
-        return evaluate(model, self.eval_set, transform=EvalTransform(config.resize),
+        config, count = self.config, len(self.eval_set)
+        mine = evaluate(model, self.eval_set, transform=EvalTransform(config.resize),
                         num_classes=config.row.num_classes, inference=config.row.inference,
-                        window=config.crop, stride=config.slide_stride, device=self.device)
+                        window=config.crop, stride=config.slide_stride, device=self.device,
+                        indices=self.ranks.share(count), progress=progress)
+        return self.ranks.merged(mine, count)
 
     def predict(self, model: DeepLabV3, index: int) -> np.ndarray:
         """The prediction for one image of the evaluation split, uint8 (H, W) at its own size."""
@@ -136,11 +156,21 @@ class Experiment:
                        device=self.device)
 
     def train(self) -> Outcome:
-        """Train and evaluate, going on from the last checkpoint if there is one."""
-        start, settings = time.perf_counter(), self.settings
-        atomic_write(self.config.folder / "trainer.pid", str(os.getpid()))
-        evaluation = train(self.model, self.samples, settings, folder=self.config.folder,
-                           identity=self.identity, evaluate=self.evaluate)
+        """Train and evaluate, going on from the last checkpoint if there is one.
+
+        With more than one process they are started here, and this one only evaluates what they
+        leave. Raises as `deeplab.training.loop.train` and `launch`.
+        """
+        die_with_parent()
+        settings, folder = self.settings, self.config.folder
+        if self.config.world > self.ranks.world:
+            torch.set_num_threads(max(1, torch.get_num_threads() // self.config.world))
+            if Checkpoints(folder / "checkpoints", self.identity).newest < settings.stop_step:
+                launch("deeplab.table.worker", [json.dumps(self.config.parameters)],
+                       processes=self.config.world, folder=folder,
+                       threads=torch.get_num_threads())
+        evaluation = train(self.model, self.samples, settings, folder=folder,
+                           identity=self.identity, evaluate=self.evaluate, ranks=self.ranks)
+        log = list(read_json_lines(folder / "log.jsonl"))
         return Outcome(self.model, evaluation, settings.stop_step, settings.total_steps,
-                       time.perf_counter() - start,
-                       list(read_json_lines(self.config.folder / "log.jsonl")))
+                       log[-1]["seconds"], log)

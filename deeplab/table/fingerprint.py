@@ -1,4 +1,4 @@
-"""What a result rests on, as short hashes: the row, the code, the notebook, the data, libraries.
+"""What a result rests on, as short hashes: row, code, notebook, data, weights, libraries ...
 
 A result is shown only while all parts still agree; otherwise the report names those that
 changed. Code is hashed as parsed, without docstrings and comments, so that neither a touched
@@ -7,32 +7,36 @@ file nor better wording makes a week of training stale.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import platform
 import subprocess
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from deeplab.data.miniature import version as miniature_version
 from deeplab.files import PROJECT, sha256
+from deeplab.source import without_words
 from deeplab.table.config import RunConfig, row_facts
 
 LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "opencv-python-headless")
 DECISIVE = ("profiles.py", "model", "data", "evaluation", "training", "table/rows.py",
             "table/config.py", "table/experiment.py")  # the code that can change a number
+PACKAGE = Path(__file__).parents[1]
 NOTEBOOK = PROJECT / "notebooks" / "row.ipynb"
 
 
 def fingerprint(config: RunConfig) -> dict[str, str]:
     """Twelve hexadecimal digits for each part that a result of this run rests on."""
     return {"row": digest(row_facts(config.row)),
-            "profile": digest(repr(config.profile)),
+            "profile": digest(asdict(config.profile) | {"purpose": None}),
+            "label set": digest(label_set(config)),
             "code": digest(code()),
             "notebook": digest(notebook_code(NOTEBOOK)),
             "data": digest(data(config)),
+            "weights": digest(weights(config)),
             "libraries": digest(libraries())}
 
 
@@ -43,26 +47,21 @@ def digest(value: Any) -> str:
 
 def code() -> list[str]:
     """Every decisive module of the package, parsed and without docstrings."""
-    package = Path(__file__).parents[1]
     paths = sorted(path for part in DECISIVE for path in (
-        [package / part] if part.endswith(".py") else (package / part).rglob("*.py")))
-    return [_without_docstrings(path.read_text(encoding="utf-8")) for path in paths]
-
-
-def _without_docstrings(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (isinstance(body, list) and body and isinstance(body[0], ast.Expr)
-                and isinstance(body[0].value, ast.Constant)):
-            body[0].value = ast.Constant("")
-    return ast.dump(tree)
+        [PACKAGE / part] if part.endswith(".py") else (PACKAGE / part).rglob("*.py")))
+    return [without_words(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def notebook_code(path: Path) -> list[str]:
     """The code cells of a notebook, without their outputs."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def label_set(config: RunConfig) -> list[Any]:
+    """What of a label set can change a number: not its title and not its colours."""
+    facts = config.label_set
+    return [facts.classes, facts.raw_values, facts.ignored, facts.resize, asdict(facts.layout)]
 
 
 def data(config: RunConfig) -> Any:
@@ -74,6 +73,12 @@ def data(config: RunConfig) -> Any:
         return miniature_version()
     manifest = config.real_data_root / f"manifest-{config.row.dataset}.json"
     return sha256(manifest) if manifest.exists() else f"unverified {config.real_data_root.name}"
+
+
+def weights(config: RunConfig) -> str | None:
+    """The SHA-256 of the shipped backbone that a demo run starts from; None for others."""
+    shipped = PACKAGE / "training" / "pretrained" / f"miniature_{config.row.backbone}.safetensors"
+    return sha256(shipped) if config.profile.name == "demo" else None
 
 
 def libraries() -> dict[str, str]:

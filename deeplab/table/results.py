@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,19 @@ def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
 
 def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]:
     """(row_id, seed, folder) of every run that was started, in the order of the table."""
-    return [(row_id, int(folder.name.removeprefix("seed")), folder)
-            for row_id in load_rows()
-            for folder in sorted((results_root / profile / row_id).glob("seed*"))
-            if folder.name.removeprefix("seed").isdigit()]
+    found = {row_id: {int(folder.name.removeprefix("seed")): folder
+                      for folder in (results_root / profile / row_id).glob("seed*")
+                      if folder.name.removeprefix("seed").isdigit()} for row_id in load_rows()}
+    return [(row_id, seed, folder) for row_id, seeds in found.items()
+            for seed, folder in sorted(seeds.items())]
+
+
+def run_command(folder: Path) -> list[str]:
+    """The words of the `deeplab` command that goes on with the run in `folder`."""
+    record = folder / "run.json"
+    if not record.exists():
+        return ["run", folder.parent.name]
+    return RunConfig.of(**read_json(record)["parameters"]).command
 
 
 def _entry(folder: Path, row_id: str, seed: int) -> dict[str, Any]:
@@ -71,16 +81,17 @@ def _entry(folder: Path, row_id: str, seed: int) -> dict[str, Any]:
     return {**entry, **facts, "state": state, "changed": different}
 
 
-def table_lines(entries: list[dict[str, Any]]) -> Iterator[str]:
+def table_csv(entries: list[dict[str, Any]]) -> str:
     """`table.csv`: a header, then one line for each result that fits and is complete."""
-    yield ",".join(COLUMNS)
-    for entry in entries:
-        if entry["state"] == "done":
-            cells = {**entry, "deviations": " ".join(map(str, entry["deviations"]))}
-            yield ",".join("" if cells[name] is None else str(cells[name]) for name in COLUMNS)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**entry, "deviations": " ".join(map(str, entry["deviations"]))}
+                     for entry in entries if entry["state"] == "done")
+    return text.getvalue()
 
 
 def write_table(results_root: Path, profile: str) -> Path:
     """Write `table.csv` of a profile from its results; returns its path."""
-    lines = table_lines(collect(results_root, profile))
-    return atomic_write(results_root / profile / "table.csv", "\n".join(lines) + "\n")
+    table = table_csv(collect(results_root, profile))
+    return atomic_write(results_root / profile / "table.csv", table)

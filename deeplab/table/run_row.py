@@ -7,26 +7,29 @@ done is left alone. The executed notebook replaces an older one only when it is 
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import tempfile
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deeplab import errors
-from deeplab.errors import DeeplabError, KernelDied, Stopped
-from deeplab.files import (PROJECT, TEMPORARY, crash_point, locked, read_json, read_json_lines,
-                           replace_file, sweep_temporaries, write_json)
+from deeplab.crash import crash_point
+from deeplab.errors import DeeplabError, Stopped, UsageError
+from deeplab.files import (PROJECT, TEMPORARY, read_json, replace_file, sweep_temporaries,
+                           write_json)
+from deeplab.locks import TRAINER, locked, owner
 from deeplab.table.config import RunConfig
 from deeplab.table.fingerprint import changed, fingerprint, surroundings
+from deeplab.table.notebook import environment, execute, keep
 from deeplab.table.results import finished_result, promote_outcome
+from deeplab.training.signals import ECHO, PARENT, SIGNALS, die_with_parent
 
 NOTEBOOKS = PROJECT / "notebooks"
-GRACE = 60  # seconds that a kernel gets to end after it was told to
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def run_row(config: RunConfig) -> dict[str, Any]:
@@ -35,121 +38,101 @@ def run_row(config: RunConfig) -> dict[str, Any]:
     Raises what the notebook's cells raise (`DataError`, `DivergedError` ...), `LockedError` if
     another process has the run, `Stopped` after a signal, and `KernelDied`.
     """
-    with locked(config.folder / "lock"):
+    die_with_parent()
+    with locked(config.folder / "lock"), forwarded_signals(config.folder):
         done = finished_result(config)
         if done:
             return done
         sweep_temporaries(config.folder)
         mark = fingerprint(config)
-        _prepare_folder(config, mark)
-        output = config.folder / f"{TEMPORARY}notebook.ipynb"
-        try:
-            execute(NOTEBOOKS / "row.ipynb", output, config.parameters, folder=config.folder)
-        finally:
-            if is_whole(output):
-                replace_file(output, config.folder / "notebook.ipynb")
+        threads = str(_prepare_folder(config, mark))
+        with environment(**dict.fromkeys(THREAD_VARIABLES, threads), **{PARENT: str(os.getpid())}):
+            _run_notebook(config, mark)
+        crash_point("before-result")
+        facts = promote_outcome(config)
+        crash_point("after-result")
+        return facts
+
+
+def _run_notebook(config: RunConfig, mark: dict[str, str]) -> None:
+    """Execute the notebook and keep it; `mark` must still fit when it ends (E-CHANGED)."""
+    draft, kept = config.folder / f"{TEMPORARY}notebook.ipynb", config.folder / "notebook.ipynb"
+    (config.folder / "outcome.json").unlink(missing_ok=True)  # of an earlier attempt
+    try:
+        execute(NOTEBOOKS / "row.ipynb", draft, config.parameters, folder=config.folder)
         different = changed(mark, fingerprint(config))
         if different:
-            raise errors.UsageError.of(
+            raise UsageError.of(
                 "E-CHANGED", "something changed while the row ran; its result is not kept",
                 file=config.folder, found=", ".join(different), do="run the same command again")
-        crash_point("before-result")
-        return promote_outcome(config)
+    except (DeeplabError, KeyboardInterrupt) as error:
+        keep(draft, kept, error=error if isinstance(error, DeeplabError) else _stopped())
+        raise
+    keep(draft, kept)
 
 
-def _prepare_folder(config: RunConfig, mark: dict[str, str]) -> None:
-    """Write `run.json`; what an older version of the run left is set aside, never mixed in."""
+def _prepare_folder(config: RunConfig, mark: dict[str, str]) -> int:
+    """Write `run.json`, or set aside what an older version of the run left; returns the threads.
+
+    A run keeps the number of threads it began with, because sums in another order round
+    differently.
+    """
     record = config.folder / "run.json"
     if record.exists():
-        before = read_json(record)["fingerprint"]
-        if not changed(before, mark):
-            return
-        aside = config.folder.with_name(f"{config.folder.name}.old-{before['code'][:6]}")
-        number = 1
-        while aside.exists():
-            aside, number = aside.with_name(f"{aside.name.split('~')[0]}~{number}"), number + 1
-        aside.mkdir()
-        for path in config.folder.iterdir():
-            if path.name != "lock":
-                replace_file(path, aside / path.name)
-    write_json(record, {"parameters": config.parameters, "fingerprint": mark,
+        before = read_json(record)
+        if not changed(before["fingerprint"], mark):
+            return before["threads"]
+        _set_aside(config.folder, before["fingerprint"]["code"][:6])
+    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    write_json(record, {"parameters": config.parameters, "fingerprint": mark, "threads": threads,
                         "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
                         "surroundings": surroundings()})
+    return threads
 
 
-def execute(notebook: Path, output: Path, parameters: dict[str, Any], *, folder: Path) -> None:
-    """Execute a notebook with papermill into `output`; errors of its cells become ours.
+def _set_aside(folder: Path, code: str) -> None:
+    """Move what is in `folder` to `<folder>.old-<code>`, or to a name like it that is free.
 
-    The kernel talks over sockets in a private folder: two kernels that start at once on
-    TCP can take each other's port. Raises `KernelDied` (E-KERNEL) with the last logged step.
+    `run.json` goes last: as long as it is there, a killed move is begun again.
     """
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-    from traitlets.config import Config
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="dl") as sockets, forwarded_signals(folder) as asked:
-        settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k",
-                                             "shutdown_wait_time": GRACE}})
-        try:
-            papermill.execute_notebook(str(notebook), str(output), parameters, config=settings,
-                                       kernel_name="python3", cwd=str(notebook.parent),
-                                       progress_bar=False, autosave_cell_every=60)
-        except papermill.PapermillExecutionError as error:
-            raise _as_ours(error) from None
-        except (DeadKernelError, RuntimeError) as error:
-            if asked:
-                raise Stopped.of("E-STOPPED", "stopped as asked",
-                                 do="run the same command again: it goes on") from None
-            raise _kernel_died(folder, error) from None
-
-
-def _as_ours(error: Any) -> DeeplabError:
-    """The error that a cell raised, of the class it had in the kernel."""
-    kind = getattr(errors, error.ename, None)
-    if isinstance(kind, type) and issubclass(kind, DeeplabError):
-        return kind(str(error.evalue))
-    return DeeplabError.of("E-CELL", f"a cell of the notebook failed: {error.ename}",
-                           found=error.evalue, do="open notebook.ipynb in the run's folder")
-
-
-def _kernel_died(folder: Path, error: Exception) -> KernelDied:
-    last = next(reversed(list(read_json_lines(folder / "log.jsonl"))), None)
-    return KernelDied.of(
-        "E-KERNEL", "the notebook's kernel ended without a word", file=folder,
-        found=f"last logged step: {last['step'] if last else 'none'} ({error})",
-        expected="often the system's out-of-memory killer",
-        do="free memory, then run the same command again: it goes on from the last checkpoint")
+    aside, number = folder.with_name(f"{folder.name}.old-{code}"), 1
+    while aside.exists():
+        aside, number = aside.with_name(f"{aside.name.split('~')[0]}~{number}"), number + 1
+    aside.mkdir()
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.json"):
+        if path.name not in ("lock", TRAINER):
+            replace_file(path, aside / path.name)
 
 
 @contextmanager
-def forwarded_signals(folder: Path) -> Iterator[list[int]]:
+def forwarded_signals(folder: Path) -> Iterator[None]:
     """Pass SIGINT, SIGTERM and SIGUSR1 on to the training as a request to save and stop.
 
-    Yields the list of signals that came. The second one ends this process as usual.
+    Raises `Stopped` if nothing trains, or when a signal comes again two seconds later.
     """
-    asked: list[int] = []
+    asked: list[float] = []
 
     def forward(number: int, frame: object) -> None:
-        asked.append(number)
-        trainer = folder / "trainer.pid"
-        if len(asked) > 1 or not trainer.exists():
+        if asked and time.monotonic() - asked[0] < ECHO:
+            return
+        asked.append(time.monotonic())
+        trainer = owner(folder / TRAINER)
+        if len(asked) > 1 or trainer is None or trainer[1] != socket.gethostname():
             raise KeyboardInterrupt
-        os.kill(int(trainer.read_text()), signal.SIGUSR1)
+        os.kill(trainer[0], signal.SIGUSR1)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-    previous = {number: signal.signal(number, forward) for number in numbers}
+    previous = {number: signal.signal(number, forward) for number in SIGNALS}
     try:
-        yield asked
+        yield
+    except (KeyboardInterrupt, DeeplabError) as error:
+        if not asked or isinstance(error, Stopped):
+            raise
+        raise _stopped() from None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def is_whole(path: Path) -> bool:
-    """Whether `path` is a readable, valid notebook."""
-    import nbformat
-    try:
-        nbformat.validate(nbformat.read(path, as_version=4))
-    except (OSError, ValueError, nbformat.ValidationError):
-        return False
-    return True
+def _stopped() -> Stopped:
+    return Stopped.of("E-STOPPED", "stopped as asked",
+                      do="run the same command again: it goes on from the last checkpoint")

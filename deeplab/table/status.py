@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from deeplab.files import is_locked, read_json, read_json_lines
+from deeplab.files import read_json, read_json_lines
+from deeplab.locks import is_locked, owner
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Status:
     miou: float | None = None  # per cent, of the last evaluation
     age: float | None = None  # seconds since the last line of the log
     eta: float | None = None  # seconds to the end, at the speed so far
+    owner: tuple[int, str] | None = None  # (process id, host) that runs it
 
     @property
     def progress(self) -> float:
@@ -33,19 +36,20 @@ def read_status(folder: Path) -> Status:
     log: dict = {}
     for line in lines:
         log |= line
-    finished = folder / "result.json"
-    if finished.exists():
+    finished, is_held = folder / "result.json", is_locked(folder / "lock")
+    if finished.exists() and not is_held:
         facts = read_json(finished)
         return Status("done", facts["steps"], facts["total_steps"], log.get("loss"),
                       facts["miou"])
-    state = ("running" if lines else "starting") if is_locked(folder / "lock") else (
+    state = ("running" if lines else "starting") if is_held else (
         "stopped" if folder.exists() else "waiting")
     if not lines:
         return Status(state)
     step, total = log["step"], log["total_steps"]
-    eta = (total - step) * log["seconds"] / step if step and "seconds" in log else None
+    eta = (total - step) * log["seconds"] / step if step else None
     return Status(state, step, total, log.get("loss"), log.get("miou"),
-                  time.time() - (folder / "log.jsonl").stat().st_mtime, eta)
+                  time.time() - (folder / "log.jsonl").stat().st_mtime, eta,
+                  owner(folder / "lock"))
 
 
 def status_line(row_id: str, status: Status) -> str:
@@ -59,6 +63,17 @@ def status_line(row_id: str, status: Status) -> str:
     if status.eta is not None and status.state == "running":
         parts.append(f"{duration(status.eta)} to go")
     return "  ".join(parts)
+
+
+def whereabouts(status: Status, command: list[str]) -> str | None:
+    """Where a run is at work, or the command that goes on with one that stopped."""
+    if status.state == "stopped":
+        return f"go on with: deeplab {shlex.join(command)}"
+    if status.owner is None:
+        return None
+    process, host = status.owner
+    age = "" if status.age is None else f", last line {duration(status.age)} ago"
+    return f"process {process} on {host}{age}"
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,8 @@ is used. Sample order and augmentation are functions of the seed, so that they n
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +16,10 @@ from typing import Any
 
 import torch
 
+from deeplab.crash import crash_point
 from deeplab.errors import CheckpointError
-from deeplab.files import atomic_write, crash_point, read_json, sha256, write_json
+from deeplab.files import atomic_write, read_json, sha256, write_json
+from deeplab.training.ranks import Ranks
 
 KEPT = 2  # the newest, and one to fall back to
 
@@ -36,14 +40,20 @@ class Checkpoints:
         """What the manifest lists: step, file and SHA-256, oldest first."""
         return read_json(self._manifest) if self._manifest.exists() else []
 
+    @property
+    def newest(self) -> int:
+        """The step of the newest checkpoint, 0 if there is none."""
+        return max((entry["step"] for entry in self.entries()), default=0)
+
     def save(self, step: int, state: Mapping[str, Any]) -> Path:
         """Write the state after `step` steps; the file of the third-newest is removed."""
-        name = f"step-{step:07d}.pt"
-        content = {"identity": self.identity, "step": step, **state}
-        path = atomic_write(self.folder / name, lambda file: torch.save(content, file))
+        name, buffer = f"step-{step:07d}.pt", io.BytesIO()
+        torch.save({"identity": self.identity, "step": step, **state}, buffer)
+        path = atomic_write(self.folder / name, buffer.getvalue())
         crash_point("checkpoint-before-manifest")
+        digest = hashlib.sha256(buffer.getbuffer()).hexdigest()  # of what was meant to be written
         earlier = [entry for entry in self.entries() if entry["file"] != name]
-        kept = [*earlier, {"step": step, "file": name, "sha256": sha256(path)}][-KEPT:]
+        kept = [*earlier, {"step": step, "file": name, "sha256": digest}][-KEPT:]
         write_json(self._manifest, kept)
         names = {entry["file"] for entry in kept}
         for old in self.folder.glob("step-*.pt"):
@@ -90,21 +100,25 @@ class Checkpoints:
 
 
 def training_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer,
-                   scaler: torch.amp.GradScaler) -> dict[str, Any]:
-    """The state of a training that is not a function of the step: weights, momenta, dropout."""
+                   scaler: torch.amp.GradScaler, ranks: Ranks) -> dict[str, Any]:
+    """The state of a training that is not a function of the step: weights, momenta, dropout.
+
+    All ranks must call this together: each has random numbers of its own.
+    """
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
-             "scaler": scaler.state_dict(), "torch_rng": torch.get_rng_state()}
+             "scaler": scaler.state_dict(), "torch_rng": ranks.gathered(torch.get_rng_state())}
     if torch.cuda.is_available():
-        state["cuda_rng"] = torch.cuda.get_rng_state()
+        state["cuda_rng"] = ranks.gathered(torch.cuda.get_rng_state())
     return state
 
 
 def restore_training(state: Mapping[str, Any], model: torch.nn.Module,
-                     optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+                     optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
+                     ranks: Ranks) -> None:
     """Put a saved training state back in place."""
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scaler.load_state_dict(state["scaler"])
-    torch.set_rng_state(state["torch_rng"])
+    torch.set_rng_state(state["torch_rng"][ranks.rank])
     if torch.cuda.is_available() and "cuda_rng" in state:
-        torch.cuda.set_rng_state(state["cuda_rng"])
+        torch.cuda.set_rng_state(state["cuda_rng"][ranks.rank])

@@ -7,27 +7,31 @@ of one that never stopped (on a CPU, with equal threads and library versions).
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from deeplab.crash import crash_point
 from deeplab.data.sampling import EpochBatches, TrainSamples
-from deeplab.errors import DivergedError
+from deeplab.errors import UsageError
 from deeplab.evaluation.inference import Evaluation
-from deeplab.files import JsonLines, crash_point
+from deeplab.locks import TRAINER, locked
 from deeplab.model.network import DeepLabV3
 from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
+from deeplab.training.failures import check_finite, check_weights, explained
+from deeplab.training.ranks import ALONE, Ranks
 from deeplab.training.recipe import Losses, make_optimizer, poly_lr, segmentation_loss, set_lr
+from deeplab.training.runlog import RunLog
 from deeplab.training.signals import StopRequest
 
-Evaluate = Callable[[DeepLabV3], Evaluation]
+Evaluate = Callable[[DeepLabV3, Callable[[int, int], None]], Evaluation]
+PATIENCE = 15  # seconds; the loader processes of a killed training hold its lock for up to 5
 SHOWN_LOSSES = 5  # of the steps before a divergence, in its message
 
 
@@ -50,7 +54,7 @@ class Settings:
 
     def is_evaluated(self, step: int) -> bool:
         """Whether the network is evaluated after `step` steps."""
-        return step == self.stop_step or step % self.evaluate_every == 0
+        return step == self.stop_step or (step > 0 and step % self.evaluate_every == 0)
 
     def is_saved(self, step: int) -> bool:
         """Whether a checkpoint is written after `step` steps."""
@@ -58,59 +62,73 @@ class Settings:
 
 
 def train(model: DeepLabV3, samples: TrainSamples, settings: Settings, *, folder: Path,
-          identity: dict[str, Any], evaluate: Evaluate,
+          identity: dict[str, Any], evaluate: Evaluate, ranks: Ranks = ALONE,
           say: Callable[[str], None] = print) -> Evaluation:
     """Train `model` in place up to `settings.stop_step` and return its last evaluation.
 
-    Writes `log.jsonl` and `checkpoints/` below `folder` and goes on from what is there.
-    Raises `DivergedError` (E-DIVERGED) when the loss is no longer finite, and `Stopped` when
-    asked to stop by a signal, both with the last good checkpoint in place.
+    Writes `log.jsonl` and `checkpoints/` below `folder` and goes on from what is there; of
+    several `ranks`, which all call this alike, the first one writes.
+    Raises, with the last good checkpoint in place: `DivergedError` (E-DIVERGED) when a loss or
+    a weight is no longer finite, `ResourceError` (E-OOM, E-WORKER), `Stopped` when asked to by
+    a signal; `LockedError` if another process trains here, `UsageError` (E-STEPS) if the run
+    is beyond `stop_step`.
     """
-    torch.manual_seed(settings.seed)
-    model.to(settings.device).train()
-    optimizer = make_optimizer(model, base_lr=settings.base_lr,
-                               weight_decay=settings.weight_decay)
-    scaler = torch.amp.GradScaler(settings.device, enabled=settings.amp)
-    checkpoints = Checkpoints(folder / "checkpoints", identity)
-    state = checkpoints.load()
-    if state:
-        restore_training(state, model, optimizer, scaler)
-        say(f"going on from step {state['step']} of {settings.total_steps}")
-    step = state["step"] if state else 0
-    log = JsonLines(folder / "log.jsonl", size=state["log_size"] if state else 0)
-    if not state:
-        log.write(step=0, total_steps=settings.total_steps, batch_size=settings.batch_size)
-    clock, evaluation, recent = time.perf_counter(), None, []
-    with StopRequest() as stop:
-        for image, label in batches(samples, settings, start_step=step):
+    alone = locked(folder / TRAINER, patience=PATIENCE) if ranks.is_first else nullcontext()
+    with StopRequest() as stop, alone, explained(settings.batch_size, settings.workers):
+        torch.manual_seed(settings.seed + ranks.rank)
+        model.to(settings.device).train()
+        network = ranks.wrapped(model, settings.device)
+        optimizer = make_optimizer(model, base_lr=settings.base_lr,
+                                   weight_decay=settings.weight_decay)
+        scaler = torch.amp.GradScaler(settings.device, enabled=settings.amp)
+        checkpoints = Checkpoints(folder / "checkpoints", identity)
+        state = ranks.in_turn(checkpoints.load)
+        if state:
+            restore_training(state, model, optimizer, scaler, ranks)
+        log = RunLog(folder / "log.jsonl", state, settings.total_steps, ranks, say)
+        step, recent = log.step, []
+        check_not_beyond(settings.stop_step, step, folder)
+
+        def evaluated() -> Evaluation:
+            ranks.share_buffers(model)
+            evaluation = evaluate(model, stop.watch(step, settings.total_steps))
+            log.evaluation(step, evaluation)
+            return evaluation
+
+        evaluation = evaluated() if settings.is_evaluated(step) else None
+        for image, label in batches(samples, settings, start_step=step, ranks=ranks):
             lr = poly_lr(step, base_lr=settings.base_lr, total_steps=settings.total_steps)
-            losses = train_step(model, optimizer, scaler, image, label, lr=lr, settings=settings)
-            recent = [*recent, losses.total.item()][-SHOWN_LOSSES:]
-            check_finite(recent, step=step, lr=lr)
+            losses = train_step(network, optimizer, scaler, image, label, lr=lr,
+                                settings=settings)
             step += 1
             crash_point("step")
+            loss, aux, asked = ranks.mean(losses.total.item(), losses.aux.item(),
+                                          stop.requested)
+            recent = check_finite([*recent, loss][-SHOWN_LOSSES:], step=step, lr=lr)
             if step % settings.log_every == 0 or step == settings.stop_step:
-                log.write(step=step, lr=lr, loss=recent[-1], loss_aux=losses.aux.item(),
-                          seconds=round(time.perf_counter() - clock, 2))
-            if settings.is_evaluated(step):
-                evaluation = evaluate(model)
-                log.write(step=step, miou=evaluation.mean_iou,
-                          class_iou=[None if math.isnan(value) else value
-                                     for value in evaluation.class_iou.tolist()],
-                          seconds=round(time.perf_counter() - clock, 2))
-                say(f"step {step:>5} of {settings.total_steps}   loss {recent[-1]:.3f}   "
-                    f"mIoU {evaluation.mean_iou:.2f} %")
-            if settings.is_saved(step) or stop.requested:
-                checkpoints.save(step, {**training_state(model, optimizer, scaler),
-                                        "log_size": log.size})
-            if stop.requested and step < settings.stop_step:
+                log.loss(step, lr=lr, loss=loss, loss_aux=aux)
+            if settings.is_saved(step) or asked:  # before the evaluation, which it may outlive
+                check_weights(model, step)
+                content = training_state(model, optimizer, scaler, ranks)
+                if ranks.is_first:
+                    checkpoints.save(step, content | log.position)
+            if asked:
                 raise stop.stopped(step, settings.total_steps)
-    log.close()
-    return evaluation or evaluate(model)
+            if settings.is_evaluated(step):
+                evaluation = evaluated()
+        return evaluation
 
 
-def batches(samples: TrainSamples, settings: Settings,
-            start_step: int) -> Iterator[tuple[Tensor, Tensor]]:
+def check_not_beyond(stop_step: int, step: int, folder: Path) -> None:
+    """Raise `UsageError` (E-STEPS) if a run at `step` is to stop at an earlier one."""
+    if step > stop_step:
+        raise UsageError.of("E-STEPS", "the run is already beyond the steps asked for",
+                            file=folder, found=f"step {step}", expected=f"at most {stop_step}",
+                            do="ask for more steps, or choose another folder with --results")
+
+
+def batches(samples: TrainSamples, settings: Settings, *, start_step: int,
+            ranks: Ranks = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
     """The batches of steps `start_step` to `stop_step` - 1: image (N, 3, H, W), label (N, H, W).
 
     The loader has a generator of its own: without one it would draw from the global stream
@@ -118,14 +136,13 @@ def batches(samples: TrainSamples, settings: Settings,
     """
     sampler = EpochBatches(num_images=len(samples), batch_size=settings.batch_size,
                            seed=settings.seed, start_step=start_step,
-                           total_steps=settings.stop_step)
+                           total_steps=settings.stop_step, rank=ranks.rank, world=ranks.world)
     yield from DataLoader(samples, batch_sampler=sampler, num_workers=settings.workers,
                           generator=torch.Generator().manual_seed(start_step),
-                          pin_memory=settings.device.startswith("cuda"),
-                          persistent_workers=settings.workers > 0)
+                          pin_memory=settings.device.startswith("cuda"))
 
 
-def train_step(model: DeepLabV3, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
+def train_step(network: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
                image: Tensor, label: Tensor, *, lr: float, settings: Settings) -> Losses:
     """One optimiser update on one batch; returns the losses before it."""
     device = settings.device
@@ -133,20 +150,9 @@ def train_step(model: DeepLabV3, optimizer: torch.optim.Optimizer, scaler: torch
     set_lr(optimizer, lr)
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(torch.device(device).type, dtype=torch.float16, enabled=settings.amp):
-        logits = model(image)
+        logits = network(image)
     losses = segmentation_loss(logits, label)
     scaler.scale(losses.total).backward()
     scaler.step(optimizer)
     scaler.update()
     return losses
-
-
-def check_finite(recent: list[float], *, step: int, lr: float) -> None:
-    """Raise `DivergedError` (E-DIVERGED) if the newest of the `recent` losses is not finite."""
-    if math.isfinite(recent[-1]):
-        return
-    raise DivergedError.of(
-        "E-DIVERGED", f"the loss is no longer finite at step {step}",
-        found=", ".join(f"{loss:.4g}" for loss in recent), expected="finite numbers",
-        do=f"look at the data of this step, or lower the learning rate ({lr:.4g}); "
-           "the last good checkpoint is kept")

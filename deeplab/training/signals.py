@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
+import sys
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
+from deeplab.crash import crash_point
 from deeplab.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, kill, preemption
+ECHO = 2.0  # seconds in which further signals are the same request, sent to a whole group
+PARENT = "DEEPLAB_PARENT"  # names the process with which a child wants to end
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 class StopRequest:
     """Context in which SIGINT, SIGTERM and SIGUSR1 set `requested` instead of ending the process.
 
-    A second signal acts at once as it would have without us: nothing is lost, since the last
-    checkpoint is whole. Outside the main thread signals cannot be caught; then nothing is.
+    A signal two seconds later acts at once as it would have without us: nothing is lost, since
+    the last checkpoint is whole. Outside the main thread signals cannot be caught; then nothing is.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self._previous: dict[int, object] = {}
+        self._asked = 0.0
+        self._previous: dict[int, Callable | int | None] = {}
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
@@ -29,8 +39,11 @@ class StopRequest:
         return self
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        self._restore()
+        if not self.requested:
+            self.requested, self._asked = True, time.monotonic()
+        elif time.monotonic() - self._asked > ECHO:
+            self._restore()
+            os.kill(os.getpid(), number)
 
     def __exit__(self, kind: type | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
@@ -41,8 +54,31 @@ class StopRequest:
             signal.signal(number, handler)
         self._previous = {}
 
+    def watch(self, step: int, total_steps: int) -> Callable[[int, int], None]:
+        """A progress function for an evaluation after `step` steps, which ends it when asked."""
+        def progress(done: int, total: int) -> None:
+            crash_point("evaluation")
+            if self.requested:
+                raise self.stopped(step, total_steps)
+        return progress
+
     @staticmethod
     def stopped(step: int, total_steps: int) -> Stopped:
         """What the loop raises once it has saved its state after `step` steps."""
         return Stopped.of("E-STOPPED", f"stopped as asked after step {step} of {total_steps}",
                           do="run the same command again: it goes on from here")
+
+
+def die_with_parent() -> None:
+    """End this process, by SIGKILL, as soon as the one ends that started it.
+
+    Without this a killed runner would leave its training running, unseen. The starter gives
+    its process id in $DEEPLAB_PARENT; without it, and on other systems than Linux, nothing
+    happens.
+    """
+    parent = os.environ.pop(PARENT, None)
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):  # it ended before we asked
+        os.kill(os.getpid(), signal.SIGKILL)

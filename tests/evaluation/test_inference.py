@@ -193,7 +193,8 @@ def test_no_images_give_an_empty_result():
 def test_a_pass_can_slide_and_average_scales_and_mirror_images():
     model, dataset = TinyNetwork(), scenes(2)
     sizes = {"window": (16, 16), "stride": (8, 8)}
-    result = evaluate_tiny(model, dataset, inference="slide", scales=(0.75, 1.0), flip=True, **sizes)
+    result = evaluate_tiny(model, dataset, inference="slide", scales=(0.75, 1.0), flip=True,
+                           **sizes)
     model.eval()
     image, label = dataset[1]
     outputs = augmented(lambda view: slide(model, view, **sizes), half_size(image)[None],

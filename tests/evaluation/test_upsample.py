@@ -92,7 +92,8 @@ def test_half_precision_logits_do_not_limit_the_number_of_classes(no_short_cut):
 
 def test_several_outputs_are_averaged_at_the_final_size(no_short_cut):
     outputs = [random_logits(2, 5, 6, 8, seed=1), random_logits(2, 5, 9, 12, seed=2)]
-    want = sum(F.interpolate(o, (70, 90), mode="bilinear", align_corners=False) for o in outputs) / 2
+    want = sum(F.interpolate(output, (70, 90), mode="bilinear", align_corners=False)
+               for output in outputs) / 2
     torch.testing.assert_close(upsampled_mean(outputs, 70, 90), want, rtol=0, atol=1e-6)
     assert torch.equal(upsampled_argmax(outputs, 70, 90), want.argmax(1))
 

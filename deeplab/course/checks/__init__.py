@@ -1,0 +1,1 @@
+"""Exercise checks, one module per lesson: `from deeplab.course.checks import atrous`."""

@@ -1,0 +1,67 @@
+"""A small network that has really learnt something, within seconds: what lessons look into.
+
+It is trained as a demo row of the table is, only without log, evaluations and checkpoints, and
+kept below data/miniature/.cache. The name of the file holds a hash of everything that decides
+the weights, so that a change of code or data trains anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from deeplab.files import data_folder
+from deeplab.model.network import DeepLabV3
+from deeplab.model.weightfile import save_weights
+from deeplab.model.weights import load_model
+from deeplab.table.config import RunConfig
+from deeplab.table.experiment import Experiment
+from deeplab.table.fingerprint import digest, fingerprint
+from deeplab.training.loop import batches, train_step
+from deeplab.training.recipe import make_optimizer, poly_lr
+
+STEPS = 150  # of the whole poly schedule; about a tenth of a second each on two cores
+
+
+def demo_experiment(row_id: str, *, seed: int = 0) -> Experiment:
+    """A demo run of a row: its data, `predict` and `evaluate`; nothing is written for it."""
+    return Experiment(RunConfig.of(row_id=row_id, seed=seed))
+
+
+def trained_demo_model(row_id: str, *, steps: int = STEPS, seed: int = 0) -> DeepLabV3:
+    """The row's demo network after a whole schedule of `steps`, in eval mode.
+
+    Trained on the first call, read from the cache afterwards; PyTorch's random state is left
+    as it was either way. Raises `UsageError` (E-ROW) for a row that does not exist.
+    """
+    experiment = demo_experiment(row_id, seed=seed)
+    path = _cached(experiment.config, steps)
+    if not path.is_file():
+        for stale in path.parent.glob(f"{path.stem.rpartition('-')[0]}-*"):
+            stale.unlink(missing_ok=True)
+        with torch.random.fork_rng(devices=[]):
+            weights = _train(experiment, steps).state_dict()
+        save_weights(path, weights, row_id=row_id, profile="demo")
+    return load_model(path, experiment.config.row)
+
+
+def _train(experiment: Experiment, steps: int) -> DeepLabV3:
+    """Train the experiment's network through a schedule of `steps`."""
+    settings = replace(experiment.settings, total_steps=steps, stop_step=steps)
+    model = experiment.model.to(settings.device).train()
+    optimizer = make_optimizer(model, base_lr=settings.base_lr,
+                               weight_decay=settings.weight_decay)
+    scaler = torch.amp.GradScaler(settings.device, enabled=False)
+    for step, (image, label) in enumerate(batches(experiment.samples, settings, start_step=0)):
+        lr = poly_lr(step, base_lr=settings.base_lr, total_steps=steps)
+        train_step(model, optimizer, scaler, image, label, lr=lr, settings=settings)
+    return model.cpu()
+
+
+def _cached(config: RunConfig, steps: int) -> Path:
+    """Where the weights of this schedule are kept: one file per row, length and seed."""
+    parts = {name: value for name, value in fingerprint(config).items() if name != "notebook"}
+    name = f"{config.row.row_id}-{steps}steps-seed{config.seed}-{digest(parts)}.safetensors"
+    return data_folder() / "miniature" / ".cache" / name

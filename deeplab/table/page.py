@@ -1,0 +1,45 @@
+"""A notebook as one HTML file to read: no code, no scripts, nothing from the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; background: white; color: #222;
+       font: 16px/1.5 system-ui, sans-serif; }}
+h1, h2 {{ line-height: 1.2; }}
+h2 {{ margin-top: 2.5rem; border-bottom: 1px solid #ddd; }}
+img {{ max-width: 100%; }}
+table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .25rem .7rem; border-bottom: 1px solid #ddd; vertical-align: bottom; }}
+code {{ background: #f3f3f3; padding: 0 .2rem; }}
+a.anchor-link {{ display: none; }}
+</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def html_page(notebook: Path) -> str:
+    """The executed `notebook` as a page: text, tables and figures with their alternative texts.
+
+    nbconvert's "basic" template keeps alternative texts, which its default one drops, and
+    gives the body alone, so that no script or style sheet is fetched.
+    """
+    import nbformat
+    from nbconvert import HTMLExporter
+    content = nbformat.read(notebook, as_version=4)
+    exporter = HTMLExporter(template_name="basic", exclude_input=True,
+                            exclude_output_prompt=True)
+    body, _ = exporter.from_notebook_node(content)
+    title = content.cells[0].source.partition("\n")[0].lstrip("# ")
+    return PAGE.format(title=title, body=body)

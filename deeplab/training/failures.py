@@ -1,0 +1,65 @@
+"""What can go wrong in a step, said in the project's words."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import torch
+
+from deeplab.errors import DivergedError, ResourceError
+
+NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory")
+DEAD_WORKER = ("dataloader worker", "exited unexpectedly")
+
+
+def check_finite(recent: list[float], *, step: int, lr: float) -> list[float]:
+    """Return the `recent` losses; raise `DivergedError` (E-DIVERGED) if the newest is not finite."""
+    if math.isfinite(recent[-1]):
+        return recent
+    raise DivergedError.of(
+        "E-DIVERGED", f"the loss is no longer finite at step {step}",
+        found=", ".join(f"{loss:.4g}" for loss in recent), expected="finite numbers",
+        do=f"look at the data of this step, or lower the learning rate ({lr:.4g}); "
+           "the last good checkpoint is kept")
+
+
+def check_weights(model: torch.nn.Module, step: int) -> None:
+    """Raise `DivergedError` (E-DIVERGED) for a weight or BatchNorm statistic that is not finite.
+
+    A step may end with a finite loss and an infinite gradient; saved, it could not be undone.
+    """
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise DivergedError.of(
+                "E-DIVERGED", f"a weight is no longer finite after step {step}", found=name,
+                expected="finite numbers", do="run the same command again to go on from the "
+                "last good checkpoint; if it happens again, lower the learning rate")
+
+
+@contextlib.contextmanager
+def explained(batch_size: int, workers: int) -> Iterator[None]:
+    """Turn what PyTorch says of missing memory and dead loader processes into our errors.
+
+    Raises `ResourceError`: E-OOM, E-WORKER. The batch is never made smaller silently: with
+    other BatchNorm statistics the run would no longer be the recipe.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        text = str(error).lower()
+        if all(words in text for words in DEAD_WORKER):
+            raise ResourceError.of(
+                "E-WORKER", "a process that loads the data was killed",
+                found=str(error).splitlines()[0], expected=f"{workers} loader processes",
+                do="often memory or /dev/shm is full: use --workers 0 or a larger --shm-size; "
+                   "the same command goes on from the last checkpoint") from error
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+                words in text for words in NO_MEMORY):
+            raise ResourceError.of(
+                "E-OOM", f"not enough memory for a step of {batch_size} images",
+                found=(str(error) or "MemoryError").splitlines()[0],
+                do="use more or larger GPUs (--gpus), or a smaller profile; the same command "
+                   "goes on from the last checkpoint") from error
+        raise

@@ -1,0 +1,108 @@
+"""One training shared by several processes: what a process must know of the others.
+
+`ALONE` is the ordinary case of a single process, in which nothing here does anything. With
+more, each process ("rank") takes its share of every batch, gradients are averaged, the first
+rank writes, and all of them agree after each step whether to go on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from deeplab.evaluation.inference import Evaluation
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process's place among the `world` processes of a training."""
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def join(cls, *, timeout: float) -> Ranks:
+        """Meet the other processes that torchrun started.
+
+        A rank that waits for another one longer than `timeout` seconds gives up with an error.
+        """
+        kind = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group(kind, timeout=timedelta(seconds=timeout))
+        return cls(dist.get_rank(), dist.get_world_size())
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def wrapped(self, model: nn.Module, device: str) -> nn.Module:
+        """`model` so that its gradients are the mean over all ranks.
+
+        On CUDA BatchNorm takes its statistics over the whole batch. On a CPU PyTorch has no such
+        layer: each rank normalises its own share, and the first one's running statistics count.
+        """
+        if self.world == 1:
+            return model
+        if device.startswith("cuda"):
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        return nn.parallel.DistributedDataParallel(model)
+
+    def share_buffers(self, model: nn.Module) -> None:
+        """Give all ranks the first one's BatchNorm statistics."""
+        if self.world > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, 0)
+
+    def in_turn(self, function: Callable[[], T]) -> T:
+        """What `function` returns, called by the first rank before all others."""
+        if self.world == 1 or self.is_first:
+            result = function()
+        if self.world > 1:
+            dist.barrier()
+        return result if self.is_first else function()
+
+    def mean(self, *values: float) -> list[float]:
+        """The mean of each value over the ranks; the same numbers on all of them."""
+        if self.world == 1:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(total)
+        return (total / self.world).tolist()
+
+    def gathered(self, tensor: Tensor) -> list[Tensor]:
+        """`tensor` (on the CPU, of one shape everywhere) of each rank, in their order."""
+        if self.world == 1:
+            return [tensor]
+        tensors = [torch.empty_like(tensor) for _ in range(self.world)]
+        dist.all_gather(tensors, tensor)
+        return tensors
+
+    def share(self, count: int) -> range:
+        """Which of `count` images this rank scores; each is scored once, none is padded."""
+        return range(count)[self.rank::self.world]
+
+    def merged(self, evaluation: Evaluation, count: int) -> Evaluation:
+        """The evaluation of all `count` images from that of each rank's share."""
+        if self.world == 1:
+            return evaluation
+        confusion = evaluation.confusion.clone()
+        dist.all_reduce(confusion)
+        mious = torch.zeros(count, dtype=torch.float64)
+        mious[evaluation.indices] = torch.tensor(evaluation.image_mious, dtype=torch.float64)
+        dist.all_reduce(mious)
+        return replace(evaluation, confusion=confusion, indices=list(range(count)),
+                       image_mious=mious.tolist())
+
+
+ALONE = Ranks()
