@@ -58,8 +58,8 @@ def _heat(axes, values: np.ndarray, names: Sequence[str], rows: Sequence[str]):
     image = axes.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")
     for (line, column), value in np.ndenumerate(values):
         text = "–" if math.isnan(value) else f"{value:.0f}"
-        axes.text(column, line, text, ha="center", va="center",
-                  color="white" if value < 55 else "black")
+        axes.text(column, line, text, ha="center", va="center", in_layout=False,
+                  color="white" if value < 55 else "black")  # in_layout: measuring is slow
     axes.set_yticks(range(len(names)), names)
     short = [row_id.partition("_")[2].replace("_", " ").upper() for row_id in rows]
     axes.set_xticks(range(len(rows)), short, rotation=90)
@@ -88,7 +88,7 @@ def training_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
         right.set(ylim=(0, tops[1]))
         axes.tick_params(axis="y", labelleft=place % ACROSS == 0)
         is_last = place % ACROSS == ACROSS - 1 or place == len(logs) - 1
-        right.tick_params(axis="y", labelcolor=BLUE, labelright=is_last)
+        right.tick_params(axis="y", labelcolor=BLUE, labelright=is_last, right=is_last)
     fig.supxlabel("step", fontsize=11)
     fig.legend(loc="outside upper center", ncols=2, handles=[
         Line2D([], [], color=GREY, label="loss of a batch (left scale)"),

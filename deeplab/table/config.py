@@ -60,12 +60,12 @@ class RunConfig:
                      max_steps=max_steps, data_root=Path(data_root) if data_root else None,
                      results_root=Path(results_root) if results_root else results_folder(),
                      gpus=gpus, processes=processes, workers=workers)
-        for side in config.crop:
-            if side % CROP_MULTIPLE:
-                raise UsageError.of("E-CROP", "a crop must fill whole cells at output stride 8",
-                                    found=f"{config.crop[0]} x {config.crop[1]} pixels",
-                                    expected=f"multiples of {CROP_MULTIPLE}",
-                                    do=f"change the crop of row {row_id}")
+        row = config.row
+        if row.crop_height % CROP_MULTIPLE or row.crop_width % CROP_MULTIPLE:
+            raise UsageError.of("E-CROP", "a crop must fill whole cells at output stride 8",
+                                found=f"{row.crop_height} x {row.crop_width} pixels",
+                                expected=f"multiples of {CROP_MULTIPLE}",
+                                do=f"change the crop of row {row_id} in rows.csv")
         return config
 
     @property

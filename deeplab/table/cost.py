@@ -8,6 +8,7 @@ BatchNorm, ReLU and resizing are below one per cent.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -36,13 +37,14 @@ class ModelCost:
 def model_cost(config: RunConfig) -> ModelCost:
     """The cost of the network of a run, at its profile's crop and evaluation size."""
     model = meta_model(config)
-    windows = [count_macs(model, height=height, width=width)
-               for height, width in eval_windows(config)]
+    windows = Counter(eval_windows(config))
+    macs = {window: count_macs(model, height=window[0], width=window[1]) for window in windows}
     return ModelCost(
         parameters={part: sum(weight.numel() for weight in getattr(model, part).parameters())
                     for part in PARTS},
         train_macs=count_macs(model, height=config.crop[0], width=config.crop[1]),
-        eval_macs={part: sum(macs[part] for macs in windows) for part in PARTS[:-1]})
+        eval_macs={part: sum(number * macs[window][part] for window, number in windows.items())
+                   for part in PARTS[:-1]})
 
 
 def meta_model(config: RunConfig) -> DeepLabV3:

@@ -7,6 +7,7 @@ stated in `memory` and `gpus` and printed below every plan.
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -146,7 +147,7 @@ def plan_text(plans: Sequence[Sequence[PlanLine]]) -> str:
     return "\n".join([
         f"Profile {first.config.profile.name}, {first.gpus} GPU{'s' * (first.gpus > 1)} a row, "
         f"{'mixed precision' if is_mixed(first.config) else 'float32'}", "",
-        *_cost_lines(plans[0], width), "", *_hour_lines(plans, width), "", *_notes()])
+        *_cost_lines(plans[0], width), "", *_hour_lines(plans, width), "", _notes()])
 
 
 def _cost_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
@@ -175,9 +176,11 @@ def _hours(line: PlanLine) -> str:
     return f"{line.hours:.1f}" if line.hours >= 0.05 else "<0.1"
 
 
-def _notes() -> Iterator[str]:
-    yield "A dash: a training step does not fit one GPU. Memory agrees within 10 % with eleven"
-    yield "published figures. Hours are of training and the row's evaluations, at"
-    yield f"{VECTOR_EFFICIENCY:.0%} of the float32 peak or {TENSOR_EFFICIENCY:.0%} of that of tensor"
-    yield "cores (fitted to published speeds of a V100), without waiting for data or other GPUs."
-    yield "Data: the archives and their content. Run: checkpoints, one of them being written."
+def _notes() -> str:
+    return textwrap.fill(
+        "A dash: a training step does not fit one GPU. Memory agrees within 10 % with eleven "
+        "published figures. Hours are of training and the row's evaluations, at "
+        f"{VECTOR_EFFICIENCY:.0%} of the peak of float32 or {TENSOR_EFFICIENCY:.0%} of that of "
+        "tensor cores (fitted to published speeds of a V100), without waiting for data or for "
+        "other GPUs. Data: the archives and their content. Run: the checkpoints, one of them "
+        "being written, and the weights.", width=92)

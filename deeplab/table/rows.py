@@ -2,6 +2,7 @@
 
 A column is a fact that the table or the recipe states; what follows from other facts is a
 property. Published values: SSSegmentation, docs/modelzoo/deeplabv3/README.md.
+A dataset of one's own has four rows more, outside the table: those of VOC's recipe.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import csv
 import fnmatch
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 
-from deeplab.data.catalog import get_dataset
+from deeplab.data.catalog import get_dataset, own_label_sets
 from deeplab.profiles import unknown
 
 BASE_RATES = (6, 12, 18)  # Sec. 3.3: rates of the 3x3 branches at output stride 16
@@ -36,8 +37,8 @@ class Row:
     train_split: str
     eval_split: str
     inference: str  # "whole" | "slide"
-    published_miou: float  # per cent
-    published_weights: str  # file name of the published checkpoint
+    published_miou: float  # per cent; None for a row of one's own
+    published_weights: str  # file name of the published checkpoint; "" for a row of one's own
     source: str  # upstream file that states the row's recipe
 
     @property
@@ -69,8 +70,22 @@ def get_row(row_id: str) -> Row:
     """The row called `row_id`; raises `UsageError` (E-ROW) with the nearest names."""
     rows = load_rows()
     if row_id not in rows:
+        rows = rows | own_rows()
+    if row_id not in rows:
         raise unknown("E-ROW", "row", row_id, rows)
     return rows[row_id]
+
+
+def own_rows() -> dict[str, Row]:
+    """VOC's four rows for each dataset that the user has added: `NAME_r50_d8` and so on.
+
+    They train on its split `train` and are evaluated on `val`; nothing is published of them.
+    """
+    recipes = [row for row in load_rows().values() if row.dataset == "voc"]
+    return {row.row_id: row for name in own_label_sets() for row in (replace(
+        recipe, row_id=recipe.row_id.replace("voc", name, 1), dataset=name, train_split="train",
+        eval_split="val", published_miou=None, published_weights="",
+        source=f"the recipe of {recipe.row_id}") for recipe in recipes)}
 
 
 def match_rows(patterns: Sequence[str]) -> list[str]:

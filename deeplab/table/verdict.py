@@ -31,6 +31,8 @@ def verdict(facts: Mapping[str, Any]) -> str:
         return (f"{score}, after {facts['steps']} of {facts['total_steps']} steps. "
                 "**Incomplete**: the table leaves it out.")
     published = facts["published_miou"]
+    if published is None:
+        return f"{score}. Nothing is published of a dataset of one's own."
     if not is_comparable(facts["profile"]):
         return (f"{score}. The published {published:.2f} % was reached on the real dataset at full "
                 "size; this run says nothing about it.")

@@ -1,5 +1,5 @@
 """From a network to a trained one.
 
-Reading order: `recipe` (loss, optimiser, learning rate), `loop`, `checkpoint`, `signals`,
+Reading order: `recipe` (optimiser, learning rate), `loss`, `loop`, `checkpoint`, `signals`,
 `pretrain` (the demo's miniature ImageNet).
 """

@@ -235,7 +235,7 @@ def test_the_version_follows_the_drawing_and_not_its_wording(tmp_path, monkeypat
     assert version_after("scenes.py", "CONTRAST = 30  #", "CONTRAST = 30  # grey,") == first
     changed = [version_after("scenes.py", "CONTRAST = 30", "CONTRAST = 31"),
                version_after("miniature.py", "JPEG_QUALITY = 92", "JPEG_QUALITY = 91"),
-               version_after("scenes.json", '"sky": [120', '"sky": [121'),
+               version_after("scenes.json", '"colours": {', '"colours": {"new": [1, 2, 3],'),
                version_after("classes.json", '"raw": 20,', '"raw": 21,')]
     assert len({first, *changed}) == 5
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from deeplab.cli import main
 from deeplab.errors import ResourceError, UsageError
 from deeplab.table.config import RunConfig
-from deeplab.table.cost import model_cost
+from deeplab.table.cost import PARTS, count_macs, eval_windows, meta_model
 from deeplab.table.experiment import Experiment
 from deeplab.table.gpus import GPUS, TENSOR_EFFICIENCY, VECTOR_EFFICIENCY, get_gpu
 from deeplab.table.plan import check_fits, is_mixed, plan, plan_text, split_size
@@ -22,7 +22,10 @@ HALF_SPEED = 3.86  # cityscapes_r101_d8 in float16
 
 
 def eval_flops(row_id: str) -> int:
-    return 2 * sum(model_cost(RunConfig.of(row_id=row_id, profile="full")).eval_macs.values())
+    config = RunConfig.of(row_id=row_id, profile="full")
+    (height, width), *others = eval_windows(config)
+    macs = count_macs(meta_model(config), height=height, width=width)
+    return 2 * (1 + len(others)) * sum(macs[part] for part in PARTS[:-1])
 
 
 def test_published_speeds_follow_from_one_efficiency():
@@ -58,7 +61,7 @@ def test_several_gpus_share_batch_and_hours():
     one, = plan(["voc_r50_d16"], gpu="T4")
     four, = plan(["voc_r50_d16"], gpu="T4", gpus=4)
     assert four.hours == pytest.approx(one.hours / 4)
-    assert four.memory.activations == pytest.approx(one.memory.activations / 4)
+    assert four.memory.activations == pytest.approx(one.memory.activations / 4, rel=1e-3)
     assert four.memory.gradients == 2 * one.memory.gradients
     assert (one.fits, four.fits) == (True, True)
 
@@ -94,17 +97,17 @@ def test_a_gpu_that_is_not_in_the_list_is_refused():
 
 
 def test_a_row_that_does_not_fit_is_named_and_its_hours_are_not_given():
-    lines = plan(["voc_r50_d16", "ade20k_r50_d16"], gpu="T4")
+    lines = plan(["voc_r50_d16", "ade20k_r50_d8"], gpu="T4")
     assert [line.fits for line in lines] == [True, False]
-    with pytest.raises(ResourceError, match="E-MEMORY 1 of 2 rows(.|\n)*ade20k_r50_d16 needs 15"):
+    with pytest.raises(ResourceError, match="E-MEMORY 1 of 2 rows(.|\n)*ade20k_r50_d8 needs 15"):
         check_fits(lines)
     *_, fits, not_fits = plan_text([lines]).split("\n\n")[2].splitlines()
     assert fits.split()[0] == "voc_r50_d16" and float(fits.split()[1]) > 1
-    assert not_fits.split() == ["ade20k_r50_d16", "-"]
+    assert not_fits.split() == ["ade20k_r50_d8", "-"]
 
 
 @pytest.mark.parametrize("words, code", [
-    (["voc_r50_d16", "--gpu", "l4"], 0), (["ade20k_r50_d16", "--gpu", "T4"], 5),
+    (["voc_r50_d16", "--gpu", "l4"], 0), (["ade20k_r50_d8", "--gpu", "T4"], 5),
     (["voc_r50_d16", "--gpus", "3"], 2), (["voc_r99_d8"], 2)])
 def test_the_command_prints_the_plan_and_says_by_its_code_if_it_can_be_run(words, code):
     result = CliRunner().invoke(main, ["plan", *words])

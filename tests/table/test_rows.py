@@ -41,7 +41,7 @@ def test_the_rows_are_those_of_the_published_table():
     assert sorted(load_rows()) == sorted(names) and len(names) == 16
 
 
-@pytest.mark.parametrize("dataset, depth, stride, miou", published())
+@pytest.mark.parametrize("dataset, depth, stride, miou", [*published()])
 def test_every_fact_of_a_row_is_the_published_one(dataset, depth, stride, miou):
     crop, base_lr, weight_decay, batch_size, epochs, split, inference = RECIPES[dataset]
     stem = f"deeplabv3_resnet{depth}os{stride}_{FILE_NAMES.get(dataset, dataset)}"

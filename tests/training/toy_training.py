@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch._dynamo  # what the first backward pass imports; here once, not in every child
 
 from deeplab.data.augment import EvalTransform, TrainTransform
 from deeplab.data.sampling import TrainSamples
@@ -18,6 +19,7 @@ from deeplab.model.network import DeepLabV3
 from deeplab.training.loop import Settings, train
 from deeplab.training.ranks import ALONE
 
+torch.set_num_threads(1)
 CLASSES, SIZE, CROP = 4, 48, 32
 STEPS = 12  # two epochs of 24 images in batches of 4
 IDENTITY = {"row_id": "toy", "processes": 1}
@@ -86,7 +88,6 @@ def in_child(function, *arguments, crash: str = "", **options) -> int:
         code = 99
         try:
             os.environ["DEEPLAB_CRASH"] = crash
-            torch.set_num_threads(1)
             function(*arguments, **options)
             code = 0
         except Exception as error:
@@ -98,9 +99,7 @@ def in_child(function, *arguments, crash: str = "", **options) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def killed(code: int) -> bool:
-    """Whether the exit code says that SIGKILL ended the process."""
-    return code == -signal.SIGKILL
+KILLED = -signal.SIGKILL  # the exit code of a process that was killed
 
 
 def newest_state(folder: Path) -> dict:

@@ -15,7 +15,7 @@ from deeplab.data.scenes import Painter
 from deeplab.model.atrous import atrous_conv1d, field_of_view, footprint
 
 PICTURE_SIZE = (384, 512)  # pixels, height and width: that of a usual VOC photograph
-FARM = 2  # the scene of the drawn VOC with five animals
+AIRFIELD, FARM = 4, 2  # scenes of the drawn VOC: a person under aeroplanes; five animals
 
 
 def drawn_picture(number: int = FARM) -> np.ndarray:
@@ -34,10 +34,10 @@ def mean_of_nine(image: np.ndarray, rate: int) -> np.ndarray:
 
 
 @house_style
-def opening(rates: Sequence[int] = (1, 8, 48)) -> Figure:
+def opening(rates: Sequence[int] = (1, 16, 64)) -> Figure:
     """One picture under the same nine weights at several rates."""
-    image = drawn_picture()
-    fig = figure(2.4)
+    image = drawn_picture(AIRFIELD)
+    fig = figure(2.1)
     axes = fig.subplots(1, 1 + len(rates))
     picture(axes[0], image, "picture")
     for ax, rate in zip(axes[1:], rates, strict=True):
@@ -48,7 +48,7 @@ def opening(rates: Sequence[int] = (1, 8, 48)) -> Figure:
 @house_style
 def on_a_line(x: Tensor, w: Tensor, *, rates: Sequence[int] = (1, 2, 3)) -> Figure:
     """Eq. (1) at several rates: samples (length,) below, outputs above, a line for each tap."""
-    fig = figure(2.9)
+    fig = figure(2.5)
     for ax, rate in zip(fig.subplots(1, len(rates)), rates, strict=True):
         y = atrous_conv1d(x, w, rate)
         for i in range(len(y)):
@@ -75,10 +75,10 @@ def on_a_line(x: Tensor, w: Tensor, *, rates: Sequence[int] = (1, 2, 3)) -> Figu
 def boards(size: int = 14, *, rates: Sequence[int] = (1, 2, 3, 4)) -> Figure:
     """A checkerboard of single cells, and its mean of nine at several rates, interior only."""
     board = (np.indices((size, size)).sum(0) % 2).astype(np.float32)
-    fig = figure(2.3)
+    fig = figure(2.1)
     axes = fig.subplots(1, 1 + len(rates))
     grey = {"cmap": "gray", "clim": (0, 1)}
-    picture(axes[0], board, "cells, contrast 100 %")
+    picture(axes[0], board, "checkerboard")
     axes[0].images[0].set(**grey)
     for ax, rate in zip(axes[1:], rates, strict=True):
         tiles = torch.from_numpy(np.tile(board, (3, 3)))[None, None]

@@ -1,0 +1,250 @@
+"""The promises of the layout, read from the source: who imports whom, who writes, how long it is."""
+
+import ast
+import graphlib
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[1]
+PACKAGE = PROJECT / "deeplab"
+MODULES = {".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__"): path
+           for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+NODES = {name: [*ast.walk(tree)] for name, tree in TREES.items()}
+
+# imports go to the left only; parts in the same braces do not know each other
+LAYERS = [{"base"}, {"model", "data", "evaluation"}, {"training"}, {"table"}, {"course"},
+          {"cli"}, {"__main__"}]
+WRITERS = {"deeplab.files",  # everything
+           "deeplab.locks",  # lock files, which hold no data
+           "deeplab.download"}  # a part of a download, to which the next try appends
+WRITING_CALLS = {"write_text", "write_bytes", "to_csv", "to_json", "to_pickle", "to_html",
+                 "to_excel", "savez", "savez_compressed", "savetxt", "save_file", "imwrite",
+                 "mkstemp", "copyfile", "copy2", "copytree"}
+SAVING_CALLS = {"save", "savefig", "dump"}  # allowed into an open file or a buffer, not to a path
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
+TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".json", ".csv", ".ipynb", ".txt", ".lock", ".cfg"}
+MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|data/home|private|scratch)/\w")
+
+
+def layer(module):
+    """The index in LAYERS of a module, and the part of it: a folder, or `cli` for cli_data.py."""
+    part = module.split(".")[1].split("_")[0] if "." in module else "base"
+    part = "__main__" if module == "deeplab.__main__" else part
+    part = part if any(part in parts for parts in LAYERS) else "base"
+    return next(index for index, parts in enumerate(LAYERS) if part in parts), part
+
+
+def imports(name):
+    """The modules of this package that `name` imports, anywhere in it."""
+    found = set()
+    for node in nodes(name, ast.Import, ast.ImportFrom):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        else:
+            assert node.level == 0, f"{at(name, node)}: relative import"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {module for module in found if module in MODULES} - {name, "deeplab"}
+
+
+def nodes(name, *kinds):
+    return [node for node in NODES[name] if isinstance(node, kinds)]
+
+
+def calls(name):
+    """(place, function name, dotted name, call) of every call in a module."""
+    for node in nodes(name, ast.Call):
+        dotted = ast.unparse(node.func)
+        yield at(name, node), dotted.rpartition(".")[2], dotted, node
+
+
+def functions(name):
+    return nodes(name, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def at(name, node):
+    return f"{MODULES[name].relative_to(PROJECT)}:{node.lineno}"
+
+
+def tracked_texts():
+    """The text files of the project that git knows, or all where there is no git."""
+    listed = subprocess.run(["git", "-C", str(PROJECT), "ls-files", "-z"], capture_output=True,
+                            text=True)
+    names = listed.stdout.split("\0") if listed.returncode == 0 else [
+        path.relative_to(PROJECT).as_posix() for path in PROJECT.rglob("*")
+        if ".venv" not in path.parts]
+    paths = [PROJECT / name for name in names if name]
+    return [path for path in paths if path.is_file() and (path.suffix in TEXT or not path.suffix)]
+
+
+def test_imports_run_one_way():
+    wrong = [f"{name} imports {other}" for name in MODULES for other in sorted(imports(name))
+             if layer(other)[1] != layer(name)[1] and layer(other)[0] >= layer(name)[0]]
+    assert not wrong
+
+
+def test_no_module_is_imported_in_a_circle():
+    graphlib.TopologicalSorter({name: imports(name) for name in MODULES}).prepare()
+
+
+def test_what_computes_does_not_draw():
+    wrong = [at(name, node) for name in MODULES
+             if layer(name)[1] in ("base", "model", "data", "evaluation", "training")
+             for node in nodes(name, ast.Import, ast.ImportFrom)
+             if re.search("matplotlib|seaborn", ast.unparse(node))]
+    assert not wrong
+
+
+@pytest.mark.parametrize("statement", ["import deeplab", "import deeplab.cli",
+                                       "import deeplab.table.rows", "import deeplab.table.results"])
+def test_what_answers_at_once_loads_no_torch(statement):
+    code = f"import sys; {statement}; print(*sorted({{'torch', 'papermill'}} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("\n", "")
+
+
+def opens_for_writing(call):
+    """Whether a call of `open(path, mode)` or `path.open(mode)` names a mode that writes."""
+    is_method = isinstance(call.func, ast.Attribute) and not isinstance(call.func.value, ast.Name)
+    modes = [*call.args[0 if is_method else 1:],
+             *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+    return any(isinstance(mode, ast.Constant) and isinstance(mode.value, str)
+               and set(mode.value) & set("wax+") for mode in modes)
+
+
+def saves_to_a_path(dotted, call):
+    """Whether a call of a saving function is given a path and not an open file or a buffer."""
+    if dotted == "safetensors.torch.save":  # returns bytes
+        return False
+    target = call.args[1 if dotted in ("torch.save", "json.dump") else 0]
+    return bool(re.search("path|folder|root|name|'|/", ast.unparse(target).lower()))
+
+
+def test_only_the_atomic_writer_writes():
+    wrong = [f"{place}: {dotted}" for name in sorted(set(MODULES) - WRITERS)
+             for place, function, dotted, call in calls(name)
+             if function in WRITING_CALLS
+             or function in ("open", "fdopen") and opens_for_writing(call)
+             or function in SAVING_CALLS and saves_to_a_path(dotted, call)]
+    assert not wrong, "use deeplab.files"
+
+
+@pytest.mark.parametrize("code, is_caught", [
+    ("open(path, 'w')", True), ("open(path, mode='ab')", True), ("open(path)", False),
+    ("folder.joinpath('x').open('x')", True), ("open(path, 'rb')", False)])
+def test_the_search_for_writers_finds_them(code, is_caught):
+    assert opens_for_writing(ast.parse(code).body[0].value) == is_caught
+
+
+@pytest.mark.parametrize("code, is_caught", [
+    ("torch.save(state, path)", True), ("torch.save(state, file)", False),
+    ("figure.savefig('x.png')", True), ("image.save(buffer, 'PNG')", False),
+    ("safetensors.torch.save(tensors)", False), ("np.save(folder / name, array)", True)])
+def test_the_search_for_savers_finds_them(code, is_caught):
+    call = ast.parse(code).body[0].value
+    assert saves_to_a_path(ast.unparse(call.func), call) == is_caught
+
+
+def test_nothing_is_loaded_that_could_run_code():
+    wrong = []
+    for name in MODULES:
+        for place, function, dotted, call in calls(name):
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+            if (dotted == "torch.load" and given.get("weights_only") != "True"
+                    or given.get("allow_pickle", "False") != "False" or "shell" in given
+                    or dotted in ("eval", "exec", "os.system", "yaml.load")):
+                wrong.append(f"{place}: {dotted}")
+        wrong += [f"{at(name, node)}: pickle.{node.attr}" for node in nodes(name, ast.Attribute)
+                  if ast.unparse(node.value) == "pickle" and node.attr != "UnpicklingError"]
+        wrong += [f"{at(name, node)}: {ast.unparse(node)}"
+                  for node in nodes(name, ast.Import, ast.ImportFrom)
+                  if ast.unparse(node) != "import pickle" and UNSAFE_MODULES & {
+                      getattr(node, "module", ""), *(alias.name for alias in node.names)}]
+    assert not wrong
+
+
+def test_images_are_decoded_by_pillow_alone():
+    pattern = re.compile(r"imread|imdecode|torchvision\.io|decode_(png|jpeg|image)")
+    assert not [name for name in MODULES
+                if pattern.search(MODULES[name].read_text(encoding="utf-8"))]
+
+
+def test_a_module_is_one_idea_of_readable_size():
+    lines = {name: path.read_text(encoding="utf-8").splitlines() for name, path in MODULES.items()}
+    assert not {name: len(text) for name, text in lines.items() if len(text) > 220}
+    assert not [f"{MODULES[name].relative_to(PROJECT)}:{number}" for name, text in lines.items()
+                for number, line in enumerate(text, 1) if len(line) > 100]
+
+
+def test_functions_are_short():
+    lengths = {f"{at(name, node)} {node.name}": node.end_lineno - node.lineno + 1
+               for name in MODULES for node in functions(name)}
+    assert not {place: length for place, length in lengths.items() if length > 50}
+    assert sorted(lengths.values())[len(lengths) // 2] <= 12
+
+
+def test_everything_public_is_explained():
+    silent = [name for name, tree in TREES.items() if tree.body and not ast.get_docstring(tree)]
+    for name, tree in TREES.items():
+        bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef)
+                               and not node.name.startswith("_"))]
+        silent += [f"{at(name, node)} {node.name}" for body in bodies for node in body
+                   if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+                   and not node.name.startswith("_") and not ast.get_docstring(node)
+                   and node.name not in ("forward", "invoke")]
+    assert not silent
+
+
+def test_errors_are_raised_and_never_asserted_or_swallowed():
+    wrong = [at(name, node) for name in MODULES
+             for node in nodes(name, ast.Assert, ast.ExceptHandler)
+             if isinstance(node, ast.Assert) or node.type is None]
+    assert not wrong
+
+
+def test_no_file_knows_this_machine_or_its_neighbours():
+    here = Path(__file__).relative_to(PROJECT)
+    for path in tracked_texts():
+        text, name = path.read_text(encoding="utf-8", errors="replace"), path.relative_to(PROJECT)
+        if name != here:
+            assert str(PROJECT) not in text, f"{name} holds the path of this project"
+            found = MACHINE_PATH.search(text)
+            assert not found, f"{name}: {found and text[found.start():found.end() + 40]!r}"
+        if name.parts[0] != "tests":
+            assert "../shared" not in text, f"{name} needs a folder outside the project"
+
+
+def requirements():
+    """name -> floor, as pyproject.toml states it."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    return dict(re.fullmatch(r"([\w-]+)>=([\d.]+)", line).groups()
+                for line in project["dependencies"]), project["requires-python"]
+
+
+def test_the_conda_environment_asks_for_what_pyproject_asks_for():
+    environment = yaml.safe_load((PROJECT / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    floors = dict(line.split(">=") for line in [*conda, *pip["pip"]] if ">=" in line)
+    floors["torch"] = floors.pop("pytorch")
+    needed, python = requirements()
+    assert floors.pop("python") == python.removeprefix(">=")
+    assert floors == needed
+    assert environment["name"] == "deeplab" and pip["pip"][-1] == "-e ."
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+
+
+def test_the_lock_satisfies_every_floor():
+    locked = dict(re.findall(r"^([\w.-]+)==([\d.]+)", (PROJECT / "requirements.lock").read_text(),
+                             re.MULTILINE))
+    needed, _ = requirements()
+
+    def key(version):
+        return [int(part) for part in version.strip(".").split(".")]
+    assert needed.keys() <= locked.keys()
+    assert not [name for name, floor in needed.items() if key(locked[name]) < key(floor)]

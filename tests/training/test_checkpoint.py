@@ -1,0 +1,96 @@
+"""A checkpoint is whole, of this run, and one of two; anything else is noticed."""
+
+import random
+import shutil
+
+import pytest
+import torch
+
+from deeplab.errors import CheckpointError
+from deeplab.training.checkpoint import Checkpoints
+
+IDENTITY = {"row_id": "voc_r50_d8", "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with the checkpoints of steps 10 and 20, and one of step 0 gone."""
+    folder = tmp_path_factory.mktemp("saved")
+    checkpoints = Checkpoints(folder, IDENTITY)
+    for step in (5, 10, 20):
+        checkpoints.save(step, {"model": {"weight": torch.arange(300.) + step}})
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "checkpoints")
+
+
+def test_two_are_kept_and_the_newest_is_loaded(folder):
+    assert sorted(path.name for path in folder.glob("step-*")) == ["step-0000010.pt",
+                                                                   "step-0000020.pt"]
+    state = Checkpoints(folder, IDENTITY).load()
+    assert state["step"] == Checkpoints(folder, IDENTITY).newest == 20
+    assert state["model"]["weight"][0] == 20
+
+
+def test_without_any_there_is_nothing_to_load(tmp_path):
+    assert Checkpoints(tmp_path, IDENTITY).load() is None
+    assert Checkpoints(tmp_path, IDENTITY).newest == 0
+
+
+def test_300_flipped_bits_and_100_cuts_are_all_noticed(folder):
+    rng, newest = random.Random(7), folder / "step-0000020.pt"
+    whole = newest.read_bytes()
+    for case in range(400):
+        damaged = bytearray(whole)
+        if case < 300:
+            bit = rng.randrange(8 * len(whole))
+            damaged[bit // 8] ^= 1 << bit % 8
+        else:
+            del damaged[rng.randrange(len(whole)):]
+        newest.write_bytes(damaged)
+        state = Checkpoints(folder, IDENTITY).load()
+        assert state["step"] == 10 and state["model"]["weight"][0] == 10, (case, "seed 7")
+        assert newest.with_suffix(".bad").read_bytes() == damaged and not newest.exists()
+
+
+def test_a_missing_newest_one_is_noticed(folder):
+    (folder / "step-0000020.pt").unlink()
+    assert Checkpoints(folder, IDENTITY).load()["step"] == 10
+
+
+def test_if_both_are_damaged_it_says_so(folder):
+    for path in folder.glob("step-*.pt"):
+        path.write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="E-CKPT no checkpoint of this run is whole"):
+        Checkpoints(folder, IDENTITY).load()
+
+
+@pytest.mark.parametrize("change", [{"row_id": "ade20k_r50_d8"}, {"seed": 1}, {"threads": 2}])
+def test_one_of_another_run_is_refused_by_name(folder, change):
+    name, value = next(iter(change.items()))
+    with pytest.raises(CheckpointError, match=f"E-OTHER-RUN(.|\n)*expected: {name}={value}"):
+        Checkpoints(folder, IDENTITY | change).load()
+
+
+def test_saving_a_step_again_replaces_it(folder):
+    checkpoints = Checkpoints(folder, IDENTITY)
+    checkpoints.save(20, {"model": {"weight": torch.zeros(2)}})
+    assert [entry["step"] for entry in checkpoints.entries()] == [10, 20]
+    assert checkpoints.load()["model"]["weight"].shape == (2,)
+
+
+def test_a_checkpoint_that_runs_code_is_not_loaded(folder):
+    class Evil:
+        def __reduce__(self):
+            return print, ("run!",)
+
+    from deeplab.files import sha256, write_json
+    path = folder / "step-0000020.pt"
+    torch.save({"identity": Evil(), "step": 20}, path)
+    write_json(folder / "checkpoints.json",
+               [{"step": 20, "file": path.name, "sha256": sha256(path)}])
+    with pytest.raises(Exception, match="(?i)weights.?only|unsupported"):
+        Checkpoints(folder, IDENTITY).load()
