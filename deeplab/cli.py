@@ -12,7 +12,8 @@ import click
 
 from deeplab import __version__
 from deeplab.cli_data import data
-from deeplab.cli_options import DATA_ROOT, GPUS, PROCESSES, PROFILE, RESULTS, WORKERS
+from deeplab.cli_options import (BACKBONE_WEIGHTS, DATA_ROOT, GPUS, PROCESSES, PROFILE, RESULTS,
+                                 WORKERS)
 from deeplab.cli_weights import evaluate, predict, weights
 from deeplab.errors import DeeplabError, UsageError
 
@@ -65,15 +66,17 @@ def rows(as_json: bool) -> None:
 @GPUS
 @PROCESSES
 @WORKERS
+@BACKBONE_WEIGHTS
 def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path | None,
         max_steps: int | None, gpus: int | None, processes: int | None,
-        workers: int | None) -> None:
+        workers: int | None, backbone_weights: str | None) -> None:
     """Run one ROW; a run that was stopped goes on, one that is done is left alone."""
     from deeplab.table.config import RunConfig
     from deeplab.table.run_row import run_row
     config = RunConfig.of(row_id=row, profile=profile, seed=seed, max_steps=max_steps,
                           data_root=data_root, results_root=results, gpus=gpus,
-                          processes=processes, workers=workers)
+                          processes=processes, workers=workers,
+                          backbone_weights=backbone_weights)
     result = run_row(config)
     click.echo(f"{row} ({profile}, seed {seed}): mIoU {result['miou']:.2f} % on "
                f"{result['num_images']} images after {result['steps']} of "
@@ -95,6 +98,7 @@ def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path
 @GPUS
 @PROCESSES
 @WORKERS
+@BACKBONE_WEIGHTS
 @click.option("--cluster", metavar="WHERE",
               help="tcp://HOST:PORT of a Dask scheduler, or slurm: one GPU token for each GPU")
 @click.option("--directive", "directives", multiple=True, metavar="TEXT",
@@ -103,7 +107,8 @@ def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path
 @click.option("--dry-run", is_flag=True, help="print what would be started, and end")
 def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs: int | None,
           data_root: Path | None, results: Path | None, max_steps: int | None, gpus: int | None,
-          processes: int | None, workers: int | None, cluster: str | None,
+          processes: int | None, workers: int | None, backbone_weights: str | None,
+          cluster: str | None,
           directives: tuple[str, ...], print_sbatch: bool, dry_run: bool) -> None:
     """Run many rows (all, if none are named), then write the report."""
     import os
@@ -115,7 +120,8 @@ def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs:
     from deeplab.table.rows import match_rows
     configs = [RunConfig.of(row_id=row_id, profile=profile, seed=seed, data_root=data_root,
                             results_root=results, max_steps=max_steps, gpus=gpus,
-                            processes=processes, workers=workers)
+                            processes=processes, workers=workers,
+                          backbone_weights=backbone_weights)
                for row_id in match_rows(patterns) for seed in seeds]
     if print_sbatch or dry_run:
         click.echo(sbatch_script(configs, directives) if print_sbatch
@@ -164,6 +170,18 @@ def status(profile: str, results: Path | None) -> None:
 
 
 @main.command()
+@DATA_ROOT
+@RESULTS
+def doctor(data_root: Path | None, results: Path | None) -> None:
+    """Whether this machine is ready: versions, devices, datasets, disk."""
+    from deeplab.files import data_folder, results_folder
+    from deeplab.table.doctor import examine
+    findings = list(examine(data_root or data_folder(), results or results_folder()))
+    for name, found, do in findings:
+        click.echo(f"{'!' if do else ' '} {name:<24} {found}" + (f"\n{'':27}do: {do}" if do else ""))
+
+
+@main.command()
 @click.argument("rows", nargs=-1, metavar="[ROW]...")
 @click.option("--gpu", metavar="NAME", help="hours on this GPU  [default: on every one known]")
 @click.option("--gpus", default=1, show_default=True, type=click.IntRange(1), metavar="N",
@@ -173,8 +191,9 @@ def status(profile: str, results: Path | None) -> None:
 def plan(rows: tuple[str, ...], gpu: str | None, gpus: int, profile: str) -> None:
     """What ROWs (all, if none are named) cost: work, memory, steps, hours, disk."""
     from deeplab.table.gpus import GPUS
-    from deeplab.table.plan import check_fits, plan_text
+    from deeplab.table.plan import check_fits
     from deeplab.table.plan import plan as plan_rows
+    from deeplab.table.plan_text import plan_text
     from deeplab.table.rows import match_rows
     plans = [plan_rows(match_rows(rows), gpu=name, gpus=gpus, profile=profile)
              for name in ([gpu] if gpu else GPUS)]

@@ -20,3 +20,6 @@ PROCESSES = click.option("--processes", type=click.IntRange(1), metavar="N",
                          help="the same with processes on the CPU, for tests and lessons")
 WORKERS = click.option("--workers", type=click.IntRange(0), metavar="N",
                        help="data loaders of each  [default: none on a CPU, 4 beside a GPU]")
+BACKBONE_WEIGHTS = click.option("--backbone-weights", metavar="NAME|FILE",
+                                help="none, miniature, torchvision, v1c or a file  "
+                                     "[default: demo miniature, small none, full v1c]")

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from scipy.io import savemat
 
 from deeplab.data.context import CATEGORIES
+from deeplab.data.prepare import prepare
 from deeplab.data.sources import get_source
 
 HEIGHT, WIDTH = 60, 80
@@ -166,6 +168,15 @@ def write_stand_ins(name, folder: Path) -> Path:
     for file, content in MAKERS[name]().items():
         (folder / file).write_bytes(content)
     return folder
+
+
+def write_tree(name, data_root: Path) -> Path:
+    """Prepare dataset `name` from its stand-ins; returns the data root."""
+    archives = write_stand_ins(name, data_root / "archives")
+    source = stand_in_source(name, archives, "https://example.org")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deeplab.data.prepare.get_source", lambda asked: source)
+        return prepare(name, data_root, archives=archives, say=lambda text: None)
 
 
 def stand_in_source(name, folder: Path, address: str | None):

@@ -70,9 +70,13 @@ def figure(height: float, *, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def picture(axes, image: np.ndarray, title: str = "") -> None:
-    """Show an image in `axes` with nothing around it but a title above."""
-    axes.imshow(image, interpolation="nearest")
+def picture(axes, image: np.ndarray, title: str = "", *, is_photo: bool = False) -> None:
+    """Show an image in `axes` with nothing around it but a title above.
+
+    Labels are never interpolated, for that would invent classes; a photo that has to shrink is.
+    """
+    shrinks = is_photo and image.shape[1] > DPI * axes.get_position().width * WIDTH
+    axes.imshow(image, interpolation="auto" if shrinks else "nearest")
     axes.set_title(title, loc="center")
     axes.set_axis_off()
 
@@ -93,7 +97,7 @@ def png(fig: Figure) -> bytes:
     """The figure as a PNG: opaque, exact colours, no transparency and no date inside."""
     canvas, file = FigureCanvasAgg(fig), io.BytesIO()
     canvas.draw()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "PNG", optimize=True)
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "PNG")
     return file.getvalue()
 
 

@@ -54,7 +54,7 @@ def sample_grid(samples: Sequence[tuple[Tensor, Tensor]], label_set: LabelSet) -
         axes.set_axis_off()
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):
         row, column = divmod(number, ACROSS)
-        picture(grid[2 * row, column], image, f"sample {number + 1}")
+        picture(grid[2 * row, column], image, f"sample {number + 1}", is_photo=True)
         picture(grid[2 * row + 1, column], overlay(image, label, label_set))
     class_legend(fig, classes_by_area(labels, label_set), label_set)
     return fig
@@ -113,7 +113,7 @@ def class_bars(class_iou: Mapping[str, float | None], label_set: LabelSet) -> Fi
         bars = axes.barh([name for _, name in part], [iou for iou, _ in part], edgecolor="black",
                          linewidth=0.6, color=[colours[name] for _, name in part])
         axes.axvline(mean, color="black", linestyle=":", linewidth=1.5, zorder=0)
-        for text in axes.bar_label(bars, fmt="%.0f", padding=3):
+        for text in axes.bar_label(bars, fmt="%.0f", padding=3, in_layout=False):
             text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
         axes.set(xlim=(0, 112), ylim=(rows - 0.4, -0.6), xlabel="IoU (per cent)",
                  xticks=(0, 25, 50, 75, 100))
@@ -127,7 +127,7 @@ def picks(image_mious: Sequence[float]) -> dict[str, int]:
     """Which image is best, median and worst by its own mIoU; all-ignored ones do not count."""
     ranked = [int(index) for index in np.argsort(image_mious, kind="stable")
               if not math.isnan(image_mious[index])]
-    return {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
+    return {"best": ranked[-1], "median": ranked[0], "worst": ranked[0]}
 
 
 def examples(experiment: Experiment, outcome: Outcome) -> list[Example]:
@@ -154,7 +154,8 @@ def example_rows(examples: Sequence[Example], label_set: LabelSet) -> Figure:
     for axes, example in zip(grid, examples, strict=True):
         counted = example.label != IGNORE_INDEX
         wrong = 100 * (example.label != example.prediction)[counted].mean()
-        picture(axes[0], example.image, f"{example.name}: {example.miou:.0f} % mIoU")
+        picture(axes[0], example.image, f"{example.name}: {example.miou:.0f} % mIoU",
+                is_photo=True)
         picture(axes[1], label_colours(example.label, label_set), "truth")
         picture(axes[2], label_colours(example.prediction, label_set), "prediction")
         picture(axes[3], error_map(example.label, example.prediction),

@@ -37,8 +37,8 @@ def row_facts_table(experiment: Experiment) -> list[tuple[str, str, str]]:
             ("stride/rate of conv2 to conv5", plan),
             ("weight decay", f"{row.weight_decay:g}"), ("inference", row.inference)]
     return [(name, text, text) for name, text in same] + [
-        ("training images", images[row.train_split], len(experiment.train_set)),
-        ("evaluation images", images[row.eval_split], len(experiment.eval_set)),
+        ("training images", f"{images[row.train_split]:,}", f"{len(experiment.train_set):,}"),
+        ("evaluation images", f"{images[row.eval_split]:,}", f"{len(experiment.eval_set):,}"),
         ("channel width", "1", f"{config.profile.width:g}"),
         ("crop, height x width (px)", _pair(full.crop), _pair(config.crop)),
         ("feature map of a crop (cells)", _cells(full), _cells(config)),

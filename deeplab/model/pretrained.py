@@ -8,16 +8,11 @@ end in the start of their SHA-256.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
-
-from torch import Tensor
 
 from deeplab.download import Progress, fetch
 from deeplab.errors import UsageError
-from deeplab.files import data_folder, sha256
+from deeplab.files import data_folder
 from deeplab.model.network import ModelRow
-from deeplab.model.weightfile import load_weights
-from deeplab.model.weights import stem_of
 from deeplab.remote import Remote
 
 SSSEGMENTATION = "https://github.com/SegmentationBLWX/modelstore/releases/download/ssseg_deeplabv3"
@@ -33,14 +28,6 @@ BACKBONES = {
     ("torchvision", "resnet101"): Remote(f"{TORCHVISION}/resnet101-63fe2227.pth", 0.18,
                                          "sha256:63fe2227"),
 }
-
-
-class BackboneWeights(NamedTuple):
-    """ImageNet weights of a backbone, and what they are."""
-
-    tensors: dict[str, Tensor]
-    stem: str  # "v1c" or "7x7": the network must be built with it
-    sha256: str
 
 
 def weights_folder() -> Path:
@@ -69,12 +56,6 @@ def backbone_file(choice: str, backbone: str, folder: Path | None = None) -> Pat
         return fetch(BACKBONES[choice, backbone], folder or weights_folder())
     if not Path(choice).is_file():
         raise UsageError.of("E-WEIGHTS", "there are no such backbone weights", found=repr(choice),
-                            expected="none, torchvision, v1c or a file",
+                            expected="none, miniature, torchvision, v1c or a file",
                             do="choose one with --backbone-weights")
     return Path(choice)
-
-
-def read_backbone(path: Path) -> BackboneWeights:
-    """The weights in a backbone file. Raises `CheckpointError` as `load_weights` does."""
-    tensors = load_weights(path)
-    return BackboneWeights(tensors, stem_of(tensors), sha256(path))

@@ -91,7 +91,8 @@ def sbatch_script(configs: list[RunConfig], directives: Sequence[str] = ()) -> s
     lines = [f"--array=0-{len(configs) - 1}", "--ntasks=1", f"--cpus-per-task={CORES}",
              f"--mem={MEMORY}", f"--gres=gpu:{_gpus(configs)}", f"--time={HOURS}:00:00",
              "--signal=USR1@120", "--requeue", "--open-mode=append", *directives]
-    return "\n".join(["#!/bin/bash", *(f"#SBATCH {line}" for line in lines), f"rows=(\n{commands}\n)",
+    return "\n".join(["#!/bin/bash", *(f"#SBATCH {line}" for line in lines),
+                      f"rows=(\n{commands}\n)",
                       'srun deeplab ${rows[$SLURM_ARRAY_TASK_ID]}', "code=$?",
                       f"# {Stopped.exit_code}: preempted or out of time, state saved; go on later",
                       f'[ $code = {Stopped.exit_code} ] && scontrol requeue '

@@ -18,6 +18,7 @@ from deeplab.files import data_folder, results_folder
 from deeplab.profiles import CROP_MULTIPLE, Profile, get_profile, unknown
 from deeplab.table.rows import Row, get_row
 
+FIRST_WEIGHTS = {"demo": "miniature", "small": "none", "full": "v1c"}  # of the backbone
 EPOCHS_BETWEEN_EVALUATIONS = 10  # full profile: ssseg evaluates every 10 epochs and at the last
 CHECKPOINTS_PER_EVALUATION = 4  # of a shortened run; the full one saves every epoch
 
@@ -35,12 +36,14 @@ class RunConfig:
     gpus: int | None = None  # CUDA processes that share the training; None: one GPU if there is one
     processes: int | None = None  # the same on the CPU, for tests and lessons
     workers: int | None = None  # data loaders of each; None: none on a CPU, 4 beside a GPU
+    backbone_weights: str | None = None  # see `first_weights`; None: what the profile says
 
     @classmethod
     def of(cls, *, row_id: str, profile: str = "demo", seed: int = 0,
            max_steps: int | None = None, data_root: str | None = None,
            results_root: str | None = None, gpus: int | None = None,
-           processes: int | None = None, workers: int | None = None) -> RunConfig:
+           processes: int | None = None, workers: int | None = None,
+           backbone_weights: str | None = None) -> RunConfig:
         """The run that these parameters, those of `row.ipynb`, ask for.
 
         Raises `UsageError`: E-ROW, E-PROFILE, E-PARAMETER (a wrong type or value), E-CROP.
@@ -54,12 +57,16 @@ class RunConfig:
         _check("seed", seed, isinstance(seed, int) and 0 <= seed < 2**31, "an integer from 0")
         _check("max_steps", max_steps, max_steps is None or (
             isinstance(max_steps, int) and max_steps > 0), "a positive integer, or None")
+        _check("backbone_weights", backbone_weights, backbone_weights is None or (
+            isinstance(backbone_weights, str) and backbone_weights != ""),
+            "none, miniature, torchvision, v1c or a file")
         for name, value in (("data_root", data_root), ("results_root", results_root)):
             _check(name, value, value is None or isinstance(value, (str, Path)), "a folder")
         config = cls(row=get_row(row_id), profile=get_profile(profile), seed=seed,
                      max_steps=max_steps, data_root=Path(data_root) if data_root else None,
                      results_root=Path(results_root) if results_root else results_folder(),
-                     gpus=gpus, processes=processes, workers=workers)
+                     gpus=gpus, processes=processes, workers=workers,
+                     backbone_weights=backbone_weights)
         row = config.row
         if row.crop_height % CROP_MULTIPLE or row.crop_width % CROP_MULTIPLE:
             raise UsageError.of("E-CROP", "a crop must fill whole cells at output stride 8",
@@ -75,7 +82,8 @@ class RunConfig:
                 "max_steps": self.max_steps,
                 "data_root": str(self.data_root) if self.data_root else None,
                 "results_root": str(self.results_root), "gpus": self.gpus,
-                "processes": self.processes, "workers": self.workers}
+                "processes": self.processes, "workers": self.workers,
+                "backbone_weights": self.backbone_weights}
 
     @property
     def command(self) -> list[str]:
@@ -83,7 +91,8 @@ class RunConfig:
         options = {"--profile": self.profile.name, "--seed": self.seed,
                    "--max-steps": self.max_steps, "--data-root": self.data_root,
                    "--results": self.results_root, "--gpus": self.gpus,
-                   "--processes": self.processes, "--workers": self.workers}
+                   "--processes": self.processes, "--workers": self.workers,
+                   "--backbone-weights": self.backbone_weights}
         return ["run", self.row.row_id, *(str(word) for option, value in options.items()
                                           if value is not None for word in (option, value))]
 
@@ -96,6 +105,11 @@ class RunConfig:
     def folder(self) -> Path:
         """Where everything of this run is written."""
         return self.results_root / self.profile.name / self.row.row_id / f"seed{self.seed}"
+
+    @property
+    def first_weights(self) -> str:
+        """What the backbone starts from: "none", "miniature", "torchvision", "v1c" or a file."""
+        return self.backbone_weights or FIRST_WEIGHTS[self.profile.name]
 
     @property
     def label_set(self) -> LabelSet:
@@ -150,7 +164,7 @@ class RunConfig:
 
 
 PARAMETERS = ("row_id", "profile", "seed", "max_steps", "data_root", "results_root", "gpus",
-              "processes", "workers")
+              "processes", "workers", "backbone_weights")
 
 
 def check_parameters(given: dict[str, Any]) -> RunConfig:

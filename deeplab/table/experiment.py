@@ -10,6 +10,7 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ from deeplab.evaluation.inference import Evaluation, evaluate, predict
 from deeplab.errors import UsageError
 from deeplab.files import read_json_lines
 from deeplab.model.network import DeepLabV3, build_model
-from deeplab.model.weights import load_backbone
+from deeplab.model.pretrained import backbone_file
+from deeplab.model.weightfile import load_weights
+from deeplab.model.weights import load_backbone, stem_of
 from deeplab.table.config import RunConfig
 from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.distributed import launch
@@ -100,16 +103,26 @@ class Experiment:
     @functools.cached_property
     def model(self) -> DeepLabV3:
         """The row's network at the profile's size, with the weights a run starts from."""
+        first = self._first_weights()
         torch.manual_seed(self.config.seed)
-        model = build_model(self.config.row, self.config.profile.name)
-        if self.backbone_weights == "miniature":
-            load_backbone(model, miniature_backbone(self.config.row.backbone))
+        model = build_model(self.config.row, self.config.profile.name,
+                            stem=stem_of(first) if first else "v1c")
+        if first:
+            load_backbone(model, first)
         return model
+
+    def _first_weights(self) -> dict[str, torch.Tensor] | None:
+        """The weights of the backbone before training, fetched if need be; None for random."""
+        choice, backbone = self.config.first_weights, self.config.row.backbone
+        if choice == "miniature":
+            return miniature_backbone(backbone)
+        file = backbone_file(choice, backbone)
+        return load_weights(file) if file else None
 
     @property
     def backbone_weights(self) -> str:
-        """Where the backbone's first weights come from: "miniature" portraits or "none"."""
-        return "miniature" if self.config.profile.name == "demo" else "none"
+        """Where the backbone's first weights come from: a name, or the name of their file."""
+        return Path(self.config.first_weights).name
 
     @property
     def settings(self) -> Settings:

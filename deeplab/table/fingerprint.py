@@ -76,9 +76,11 @@ def data(config: RunConfig) -> Any:
 
 
 def weights(config: RunConfig) -> str | None:
-    """The SHA-256 of the shipped backbone that a demo run starts from; None for others."""
+    """What the backbone starts from: the SHA-256 of a file, the name of what is published."""
+    choice = config.first_weights
     shipped = PACKAGE / "training" / "pretrained" / f"miniature_{config.row.backbone}.safetensors"
-    return sha256(shipped) if config.profile.name == "demo" else None
+    file = shipped if choice == "miniature" else Path(choice)
+    return sha256(file) if file.is_file() else choice
 
 
 def libraries() -> dict[str, str]:

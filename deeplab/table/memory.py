@@ -21,18 +21,19 @@ from deeplab.training.recipe import segmentation_loss
 
 GIB = 2**30
 FLOAT, HALF = 4, 2  # bytes
+Loss = Callable[[Logits, Tensor], Tensor]
 WORKSPACE = GIB // 2  # assumption: scratch of cuDNN's convolutions, and the allocator's rounding
 
 
 @dataclass(frozen=True)
 class TrainingMemory:
-    """Bytes on one GPU at the peak of a training step, the start of its backward pass."""
+    """Bytes on one GPU at the peak of a training step, early in its backward pass."""
 
     weights: int
     gradients: int
     momentum: int
     activations: int  # what the forward pass keeps for the backward pass
-    loss: int  # gradients of upsampled logits
+    passing: int  # what lives beside it for a moment: gradients of maps, or the loss at work
     workspace: int = WORKSPACE
 
     @property
@@ -47,7 +48,7 @@ def recipe_loss(logits: Logits, label: Tensor) -> Tensor:
 
 
 def training_memory(model: DeepLabV3, *, height: int, width: int, images: int, gpus: int = 1,
-                    loss: Callable[[Logits, Tensor], Tensor] = recipe_loss) -> TrainingMemory:
+                    loss: Loss = recipe_loss) -> TrainingMemory:
     """Memory of a step on `images` crops of (height, width) pixels on each of `gpus`.
 
     `model` lies on the meta device. In float16 it stands for mixed precision, in which weights,
@@ -63,38 +64,40 @@ def training_memory(model: DeepLabV3, *, height: int, width: int, images: int, g
         gradients=numbers * FLOAT * (2 if gpus > 1 else 1),
         momentum=numbers * FLOAT,
         activations=kept * images // counted,
-        loss=peak - kept)
+        passing=peak - kept)
 
 
 def step_bytes(model: DeepLabV3, *, height: int, width: int, images: int,
-               loss: Callable[[Logits, Tensor], Tensor] = recipe_loss) -> tuple[int, int]:
-    """Bytes that live after a forward pass and loss, and at most; weights do not count.
+               loss: Loss = recipe_loss) -> tuple[int, int]:
+    """Bytes that live after the forward pass and the loss, and at most in the whole step.
 
-    The backward pass is followed as far as the network's output: below, activations are freed
-    about as fast as gradients come.
+    Weights and their gradients do not count.
     """
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
     with LiveBytes(model) as live:
         image = torch.empty(images, 3, height, width, dtype=next(model.parameters()).dtype,
                             device="meta")
         label = torch.empty(images, height, width, dtype=torch.uint8, device="meta")
-        logits = model.train()(image)
-        total = loss(logits, label)
+        total = loss(model.train()(image), label)
         kept = live.bytes
-        torch.autograd.grad(total, tuple(logits))
+        total.backward()
     return kept, live.peak
 
 
 class LiveBytes(TorchDispatchMode):
     """Counts each storage from the operation that makes it until it is freed.
 
-    `bytes` live now and `peak` lived at most; the weights of `model` are left out.
+    `bytes` live now and `peak` lived at most; weights, buffers and gradients that `model` had
+    before are left out.
     """
 
     def __init__(self, model: torch.nn.Module):
         super().__init__()
         self.bytes = self.peak = 0
-        self._known = weakref.WeakSet(
-            tensor.untyped_storage() for tensor in (*model.parameters(), *model.buffers()))
+        gradients = (weight.grad for weight in model.parameters() if weight.grad is not None)
+        self._known = weakref.WeakSet(tensor.untyped_storage() for tensor in (
+            *model.parameters(), *model.buffers(), *gradients))
 
     def __torch_dispatch__(self, function: Callable, types: Any, args: tuple = (),
                            kwargs: dict | None = None) -> Any:

@@ -1,40 +1,36 @@
 """What rows cost before anything is spent: work, memory, steps, hours and disk.
 
 Parameters and multiply-adds are exact; memory and hours are predictions, whose assumptions are
-stated in `memory` and `gpus` and printed below every plan.
+stated in `memory` and `gpus`.
 """
 
 from __future__ import annotations
 
 import functools
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deeplab.data.miniature import TWIN_OF
 from deeplab.data.scenes import vocabulary
+from deeplab.data.sources import get_source
 from deeplab.errors import ResourceError, UsageError
 from deeplab.table.config import RunConfig
 from deeplab.table.cost import ModelCost, meta_model, model_cost
-from deeplab.table.gpus import TENSOR_EFFICIENCY, VECTOR_EFFICIENCY, Gpu, get_gpu
+from deeplab.table.gpus import Gpu, get_gpu
 from deeplab.table.memory import FLOAT, GIB, TrainingMemory, training_memory
 from deeplab.training.checkpoint import KEPT
 
 FORWARDS = 3  # a training step costs three forward passes: one, and twice as much backward
 USABLE = 0.9  # of a GPU's memory; the rest is the driver's, or too scattered to use
 GB = 1e9
-# Archives of each dataset, which its files equal in size once unpacked: JPEG and PNG compress
-# no further. VOC 2012 with SBD; VOC 2010 with the Context labels; the download pages' figures.
-ARCHIVES_GB = {"voc": 2.00 + 1.42, "context": 1.35 + 0.59, "ade20k": 1.0, "cityscapes": 11.6 + 0.25}
 
 
 @dataclass(frozen=True)
 class PlanLine:
-    """What one row costs on `gpus` GPUs of one kind."""
+    """What one row costs on as many GPUs of one kind as its `config` says."""
 
     config: RunConfig
     gpu: Gpu
-    gpus: int
     cost: ModelCost
     memory: TrainingMemory  # of each GPU
 
@@ -58,7 +54,7 @@ class PlanLine:
         """Hours of training steps, if the GPUs share the work without loss."""
         images = self.steps * self.config.batch_size
         flops = 2 * FORWARDS * sum(self.cost.train_macs.values()) * images
-        return flops / (self.gpus * self.gpu.tflops(half=is_mixed(self.config)) * 1e12) / 3600
+        return self._hours(flops, half=is_mixed(self.config))
 
     @property
     def eval_hours(self) -> float:
@@ -66,7 +62,10 @@ class PlanLine:
         row, config = self.config.row, self.config
         passes = -(-self.steps // config.evaluate_every(split_size(config, row.train_split)))
         flops = 2 * sum(self.cost.eval_macs.values()) * split_size(config, row.eval_split) * passes
-        return flops / (self.gpus * self.gpu.tflops(half=False) * 1e12) / 3600
+        return self._hours(flops, half=False)
+
+    def _hours(self, flops: float, *, half: bool) -> float:
+        return flops / (self.config.world * self.gpu.tflops(half=half) * 1e12) / 3600
 
     @property
     def hours(self) -> float:
@@ -75,9 +74,11 @@ class PlanLine:
 
     @property
     def data_gb(self) -> float:
-        """Disk for the dataset: its archives and what is unpacked from them; 0 for a twin."""
-        dataset = TWIN_OF.get(self.config.row.dataset, self.config.row.dataset)
-        return 0.0 if self.config.profile.name == "demo" else 2 * ARCHIVES_GB[dataset]
+        """Disk for the dataset, its archives and what is made of them; 0 for a twin."""
+        if self.config.profile.name == "demo":
+            return 0.0
+        source = get_source(self.config.row.dataset)
+        return source.unpacked_gb + sum(archive.gigabytes for archive in source.archives)
 
     @property
     def run_gb(self) -> float:
@@ -92,27 +93,25 @@ def plan(row_ids: Sequence[str], *, gpu: str, gpus: int = 1,
 
     Raises `UsageError`: E-ROW, E-PROFILE, E-GPU, and E-GPUS for a batch that cannot be divided.
     """
-    configs = [RunConfig.of(row_id=row_id, profile=profile) for row_id in row_ids]
+    configs = [RunConfig.of(row_id=row_id, profile=profile, gpus=gpus) for row_id in row_ids]
     kind = get_gpu(gpu)
-    return [PlanLine(config, kind, gpus, model_cost(config), step_memory(config, gpus))
+    return [PlanLine(config, kind, model_cost(config), step_memory(config))
             for config in configs]
 
 
 @functools.cache
-def step_memory(config: RunConfig, gpus: int) -> TrainingMemory:
-    """Memory of a training step of a run on each of `gpus`; raises `UsageError` (E-GPUS)."""
-    if gpus < 1 or config.batch_size % gpus:
+def step_memory(config: RunConfig) -> TrainingMemory:
+    """Memory of a training step of a run on each of its GPUs; raises `UsageError` (E-GPUS)."""
+    batch = config.batch_size
+    if batch % config.world:
+        divisors = [str(number) for number in range(1, batch + 1) if batch % number == 0]
         raise UsageError.of("E-GPUS", f"the batch of {config.row.row_id} cannot be shared evenly",
-                            found=f"{config.batch_size} images, {gpus} GPUs",
+                            found=f"{batch} images, {config.world} GPUs",
                             expected="a number of GPUs that divides the batch",
-                            do=f"take {' or '.join(map(str, _divisors(config.batch_size)))}")
+                            do=f"take {' or '.join(divisors)}")
     model = meta_model(config)
     return training_memory(model.half() if is_mixed(config) else model, height=config.crop[0],
-                           width=config.crop[1], images=config.batch_size // gpus, gpus=gpus)
-
-
-def _divisors(number: int) -> list[int]:
-    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
+                           width=config.crop[1], images=batch // config.world, gpus=config.world)
 
 
 def is_mixed(config: RunConfig) -> bool:
@@ -138,49 +137,3 @@ def check_fits(lines: Sequence[PlanLine]) -> None:
             found=f"{worst.row_id} needs {worst.memory.total / GIB:.1f} GiB",
             expected=f"at most {USABLE * worst.gpu.memory:.1f} of {worst.gpu.memory} GiB",
             do="use more GPUs (--gpus) or larger ones (--gpu)")
-
-
-def plan_text(plans: Sequence[Sequence[PlanLine]]) -> str:
-    """Tables of work, memory and disk, and of hours; one plan of the same rows for each GPU."""
-    first = plans[0][0]
-    width = max(len(line.row_id) for line in plans[0])
-    return "\n".join([
-        f"Profile {first.config.profile.name}, {first.gpus} GPU{'s' * (first.gpus > 1)} a row, "
-        f"{'mixed precision' if is_mixed(first.config) else 'float32'}", "",
-        *_cost_lines(plans[0], width), "", *_hour_lines(plans, width), "", _notes()])
-
-
-def _cost_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
-    yield (f"{'':<{width}} {'million':>10} {'GMACs of':>9} {'of an':>7} {'images':>7} {'GiB':>6} "
-           f"{'':>8} {'GB of':>6} {'of a':>6}")
-    yield (f"{'row':<{width}} {'parameters':>10} {'a crop':>9} {'image':>7} {'/ GPU':>7} "
-           f"{'/ GPU':>6} {'steps':>8} {'data':>6} {'run':>6}")
-    for line in lines:
-        parameters, train, image = (sum(values.values()) for values in (
-            line.cost.parameters, line.cost.train_macs, line.cost.eval_macs))
-        yield (f"{line.row_id:<{width}} {parameters / 1e6:>10.2f} {train / 1e9:>9.2f} "
-               f"{image / 1e9:>7.1f} {line.config.batch_size // line.gpus:>7} "
-               f"{line.memory.total / GIB:>6.1f} {line.steps:>8,} {line.data_gb:>6.1f} "
-               f"{line.run_gb:>6.2f}")
-
-
-def _hour_lines(plans: Sequence[Sequence[PlanLine]], width: int) -> Iterator[str]:
-    yield f"{'hours':<{width}} " + " ".join(f"{lines[0].gpu.name:>8}" for lines in plans)
-    for row in zip(*plans, strict=True):
-        yield f"{row[0].row_id:<{width}} " + " ".join(f"{_hours(line):>8}" for line in row)
-
-
-def _hours(line: PlanLine) -> str:
-    if not line.fits:
-        return "-"
-    return f"{line.hours:.1f}" if line.hours >= 0.05 else "<0.1"
-
-
-def _notes() -> str:
-    return textwrap.fill(
-        "A dash: a training step does not fit one GPU. Memory agrees within 10 % with eleven "
-        "published figures. Hours are of training and the row's evaluations, at "
-        f"{VECTOR_EFFICIENCY:.0%} of the peak of float32 or {TENSOR_EFFICIENCY:.0%} of that of "
-        "tensor cores (fitted to published speeds of a V100), without waiting for data or for "
-        "other GPUs. Data: the archives and their content. Run: the checkpoints, one of them "
-        "being written, and the weights.", width=92)

@@ -1,4 +1,4 @@
-"""One rank of a training on several processes; torchrun starts it, see `deeplab.training.distributed`.
+"""One rank of a training on several processes; `deeplab.training.distributed` starts it.
 
 By hand, on each node::
 

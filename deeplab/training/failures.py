@@ -15,7 +15,7 @@ DEAD_WORKER = ("dataloader worker", "exited unexpectedly")
 
 
 def check_finite(recent: list[float], *, step: int, lr: float) -> list[float]:
-    """Return the `recent` losses; raise `DivergedError` (E-DIVERGED) if the newest is not finite."""
+    """The `recent` losses; raises `DivergedError` (E-DIVERGED) if the newest is not finite."""
     if math.isfinite(recent[-1]):
         return recent
     raise DivergedError.of(

@@ -76,46 +76,59 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: Settings, *, folder
     alone = locked(folder / TRAINER, patience=PATIENCE) if ranks.is_first else nullcontext()
     with StopRequest() as stop, alone, explained(settings.batch_size, settings.workers):
         torch.manual_seed(settings.seed + ranks.rank)
-        model.to(settings.device).train()
-        network = ranks.wrapped(model, settings.device)
-        optimizer = make_optimizer(model, base_lr=settings.base_lr,
-                                   weight_decay=settings.weight_decay)
-        scaler = torch.amp.GradScaler(settings.device, enabled=settings.amp)
         checkpoints = Checkpoints(folder / "checkpoints", identity)
+        run = Training(model, settings, ranks)
         state = ranks.in_turn(checkpoints.load)
         if state:
-            restore_training(state, model, optimizer, scaler, ranks)
+            restore_training(state, model, run.optimizer, run.scaler, ranks)
         log = RunLog(folder / "log.jsonl", state, settings.total_steps, ranks, say)
-        step, recent = log.step, []
+        step, recent, evaluation = log.step, [], None
         check_not_beyond(settings.stop_step, step, folder)
-
-        def evaluated() -> Evaluation:
-            ranks.share_buffers(model)
-            evaluation = evaluate(model, stop.watch(step, settings.total_steps))
-            log.evaluation(step, evaluation)
-            return evaluation
-
-        evaluation = evaluated() if settings.is_evaluated(step) else None
+        if settings.is_evaluated(step):  # what follows the checkpoint it goes on from
+            evaluation = run.evaluated(evaluate, step, stop, log)
         for image, label in batches(samples, settings, start_step=step, ranks=ranks):
             lr = poly_lr(step, base_lr=settings.base_lr, total_steps=settings.total_steps)
-            losses = train_step(network, optimizer, scaler, image, label, lr=lr,
+            losses = train_step(run.network, run.optimizer, run.scaler, image, label, lr=lr,
                                 settings=settings)
             step += 1
             crash_point("step")
-            loss, aux, asked = ranks.mean(losses.total.item(), losses.aux.item(),
-                                          stop.requested)
+            loss, aux, asked = ranks.mean(losses.total.item(), losses.aux.item(), stop.requested)
             recent = check_finite([*recent, loss][-SHOWN_LOSSES:], step=step, lr=lr)
             if step % settings.log_every == 0 or step == settings.stop_step:
                 log.loss(step, lr=lr, loss=loss, loss_aux=aux)
-            if settings.is_saved(step) or asked:  # before the evaluation, which it may outlive
-                check_weights(model, step)
-                content = training_state(model, optimizer, scaler, ranks)
-                if ranks.is_first:
-                    checkpoints.save(step, content | log.position)
+            if settings.is_saved(step) or asked:  # before an evaluation, which it may outlive
+                run.save(checkpoints, step, log)
             if asked:
                 raise stop.stopped(step, settings.total_steps)
             if settings.is_evaluated(step):
-                evaluation = evaluated()
+                evaluation = run.evaluated(evaluate, step, stop, log)
+        return evaluation
+
+
+class Training:
+    """A network in training, its optimiser and its gradient scaler, for one of the `ranks`."""
+
+    def __init__(self, model: DeepLabV3, settings: Settings, ranks: Ranks):
+        self.model, self.ranks, self.total_steps = model, ranks, settings.total_steps
+        model.to(settings.device).train()
+        self.network = ranks.wrapped(model, settings.device)
+        self.optimizer = make_optimizer(model, base_lr=settings.base_lr,
+                                        weight_decay=settings.weight_decay)
+        self.scaler = torch.amp.GradScaler(settings.device, enabled=settings.amp)
+
+    def save(self, checkpoints: Checkpoints, step: int, log: RunLog) -> None:
+        """Write a checkpoint after `step` steps; raises `DivergedError` for infinite weights."""
+        check_weights(self.model, step)
+        state = training_state(self.model, self.optimizer, self.scaler, self.ranks)
+        if self.ranks.is_first:
+            checkpoints.save(step, state | log.position)
+
+    def evaluated(self, evaluate: Evaluate, step: int, stop: StopRequest,
+                  log: RunLog) -> Evaluation:
+        """The evaluation after `step` steps, logged; raises `Stopped` when asked to stop."""
+        self.ranks.share_buffers(self.model)
+        evaluation = evaluate(self.model, stop.watch(step, self.total_steps))
+        log.evaluation(step, evaluation)
         return evaluation
 
 

@@ -101,6 +101,7 @@ def test_a_wrong_name_is_told_what_is_wrong(mistake, message):
 def test_a_check_leaves_the_random_state_alone():
     torch.manual_seed(7)
     before = torch.get_rng_state()
+    checks.check_conv_macs(macs)
     checks.check_full_size_logits(assembled)
     checks.check_our_name(our_name)
     assert torch.equal(before, torch.get_rng_state())

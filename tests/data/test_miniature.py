@@ -45,18 +45,29 @@ TREES = {
                 "VOCdevkit/VOC2010/ImageSets/SegmentationContext/val.txt"},
 }
 DRAW = """
-import sys, time
+import json, sys, time
 from deeplab.data.miniature import miniature
-for name in sys.argv[2:]:
+from deeplab.data.scenes import vocabulary
+for name in sys.argv[3:]:
+    vocabulary()["sets"][name].update(json.loads(sys.argv[2]))
     start = time.process_time()
     print(name, miniature(name, sys.argv[1]), time.process_time() - start)
 """
 
 
-def start_drawing(root, *names):
+def start_drawing(root, *names, sizes=None):
+    """A process that draws twins, with other numbers of pictures where `sizes` gives them."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "random"}
-    return subprocess.Popen([sys.executable, "-c", DRAW, str(root), *names], env=environment,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", DRAW, str(root), json.dumps(sizes or {}), *names],
+                            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+
+
+def output_of(processes):
+    """What processes that run side by side print; all must end well."""
+    outputs = [process.communicate(timeout=600) for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes), outputs
+    return [output for output, _ in outputs]
 
 
 def content(folder):
@@ -80,10 +91,8 @@ def classes_in(name, root):
 def drawn(tmp_path_factory):
     """Every twin drawn twice at once, by two processes into two folders, and its CPU time."""
     roots = [tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("a second place")]
-    processes = [start_drawing(root, *NAMES) for root in roots]
-    outputs = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    seconds = {line.split()[0]: float(line.split()[-1]) for line in outputs[0][0].splitlines()}
+    output, _ = output_of([start_drawing(root, *NAMES) for root in roots])
+    seconds = {line.split()[0]: float(line.split()[-1]) for line in output.splitlines()}
     return roots[0], roots[1], seconds
 
 
@@ -240,12 +249,10 @@ def test_the_version_follows_the_drawing_and_not_its_wording(tmp_path, monkeypat
     assert len({first, *changed}) == 5
 
 
-def test_two_processes_may_ask_at_once_and_one_draws(tmp_path):
-    processes = [start_drawing(tmp_path, "context") for _ in range(2)]
-    outputs = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    assert len(SegmentationDataset("context", tmp_path / "context", "val")) == 60
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".context.lock", "context"]
+def test_processes_may_ask_at_once_and_one_draws(tmp_path):
+    output_of([start_drawing(tmp_path, "voc", sizes={"train": 60, "val": 8}) for _ in range(3)])
+    assert len(SegmentationDataset("voc", tmp_path / "voc", "val")) == 8
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".voc.lock", "voc"]
 
 
 def test_a_killed_drawing_leaves_no_twin_and_the_next_one_is_whole(tmp_path, tiny):

@@ -3,12 +3,13 @@
 import json
 
 import pytest
+import stand_ins
 import torch
 from bad_server import serving_folder
 from click.testing import CliRunner
+from lively import lively_state
 
 from deeplab.cli import main
-from deeplab.data.miniature import miniature
 from deeplab.errors import CheckpointError, DataError
 from deeplab.files import sha256
 from deeplab.model import pretrained
@@ -17,6 +18,7 @@ from deeplab.model.network import build_model
 from deeplab.model.weightfile import save_weights
 from deeplab.model.weights import load_model, to_sssegmentation
 from deeplab.remote import Remote
+from deeplab.table import fingerprint
 from deeplab.table.config import RunConfig
 from deeplab.table.evaluate import evaluate_weights, published_here
 from deeplab.table.experiment import Experiment
@@ -26,53 +28,45 @@ ROW = "voc_r50_d16"
 
 
 @pytest.fixture(scope="module")
-def demo_data(tmp_path_factory):
-    """A data root with the miniature twin of VOC, cut to a few images."""
+def data_root(tmp_path_factory):
+    """A data root with VOC's tree, of which the validation split is three small pictures."""
     root = tmp_path_factory.mktemp("data")
-    twin = miniature("voc", root)
-    path = twin / "VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+    stand_ins.write_tree("voc", root)
     return root
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Random weights of the demo's size under SSSegmentation's names, wrapped as published."""
-    torch.manual_seed(0)
+    """Random weights of the small profile under SSSegmentation's names, wrapped as published."""
     path = tmp_path_factory.mktemp("weights") / "mine.pth"
-    torch.save({"model": to_sssegmentation(build_model(get_row(ROW), "demo").state_dict())}, path)
+    torch.save({"model": to_sssegmentation(lively_state(ROW, "small"))}, path)
     return path
 
 
-def test_a_foreign_file_is_scored_as_the_row_says_and_recorded(tmp_path, demo_data, weights):
-    facts = evaluate_weights(ROW, str(weights), profile="demo", data_root=demo_data,
-                             results_root=tmp_path)
-    config = RunConfig.of(row_id=ROW, data_root=str(demo_data))
-    own = Experiment(config).evaluate(load_model(weights, config.row, "demo"))
-    assert facts["miou"] == round(own.mean_iou, 4) and facts["num_images"] == 4
+def test_a_foreign_file_is_scored_as_the_row_says_and_recorded(tmp_path, data_root, weights):
+    options = {"profile": "small", "data_root": data_root, "results_root": tmp_path}
+    facts = evaluate_weights(ROW, str(weights), **options)
+    config = RunConfig.of(row_id=ROW, profile="small", data_root=str(data_root))
+    own = Experiment(config).evaluate(load_model(weights, config.row, "small"))
+    assert facts["miou"] == round(own.mean_iou, 4) and facts["num_images"] == 3
     assert facts["weights_sha256"] == sha256(weights)
-    (path,) = (tmp_path / "demo" / ROW).iterdir()
+    (path,) = (tmp_path / "small" / ROW).iterdir()
     assert path.name.startswith("evaluated-") and json.loads(path.read_text()) == facts
-
-
-def test_scales_and_flip_are_another_result(tmp_path, demo_data, weights):
-    options = {"profile": "demo", "data_root": demo_data, "results_root": tmp_path}
-    plain = evaluate_weights(ROW, str(weights), **options)
     both = evaluate_weights(ROW, str(weights), scales=(0.5, 1.0), flip=True, **options)
-    assert both["scales"] == [0.5, 1.0] and both["miou"] != plain["miou"]
-    assert len(list((tmp_path / "demo" / ROW).iterdir())) == 2
+    assert both["scales"] == [0.5, 1.0] and both["miou"] != facts["miou"]
+    assert len(list(path.parent.iterdir())) == 2
 
 
-def test_the_profile_is_the_one_that_the_file_records(tmp_path, demo_data, weights):
+def test_the_profile_is_the_one_that_the_file_records(tmp_path, data_root, weights):
     ours = tmp_path / "ours.safetensors"
-    assert convert_file(weights, ours, get_row(ROW), profile="demo") == 376
-    facts = evaluate_weights(ROW, str(ours), data_root=demo_data, results_root=tmp_path / "r")
-    assert facts["profile"] == "demo"
+    assert convert_file(weights, ours, get_row(ROW), profile="small") == 376
+    facts = evaluate_weights(ROW, str(ours), data_root=data_root, results_root=tmp_path / "r")
+    assert facts["profile"] == "small"
 
 
 def test_weights_of_another_row_are_refused_before_any_image_is_read(tmp_path, weights):
     ours = tmp_path / "ours.safetensors"
-    convert_file(weights, ours, get_row(ROW), profile="demo")
+    convert_file(weights, ours, get_row(ROW), profile="small")
     with pytest.raises(CheckpointError, match="belong to another row"):
         evaluate_weights("voc_r50_d8", str(ours), data_root=tmp_path, results_root=tmp_path)
 
@@ -80,23 +74,23 @@ def test_weights_of_another_row_are_refused_before_any_image_is_read(tmp_path, w
 @pytest.mark.parametrize("scheme", ["ours", "sssegmentation", "mmsegmentation"])
 def test_conversion_is_exact_in_every_direction(tmp_path, weights, scheme):
     there, back = tmp_path / "there", tmp_path / "back.safetensors"
-    convert_file(weights, there, get_row(ROW), profile="demo", scheme=scheme)
-    convert_file(there, back, get_row(ROW), profile="demo")
-    one, two = (load_model(path, get_row(ROW), "demo").state_dict() for path in (weights, back))
+    convert_file(weights, there, get_row(ROW), profile="small", scheme=scheme)
+    convert_file(there, back, get_row(ROW), profile="small")
+    one, two = (load_model(path, get_row(ROW), "small").state_dict() for path in (weights, back))
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_a_checkpoint_of_a_run_says_whose_it_is(tmp_path):
-    state = build_model(get_row(ROW), "demo").state_dict()
+    state = build_model(get_row(ROW), "small").state_dict()
     path = tmp_path / "step-0000010.pt"
-    torch.save({"identity": {"row_id": ROW, "profile": "demo"}, "step": 10, "model": state}, path)
+    torch.save({"identity": {"row_id": ROW, "profile": "small"}, "step": 10, "model": state}, path)
     assert not load_model(path, get_row(ROW)).training
     with pytest.raises(CheckpointError, match=f"found: row {ROW}"):
         load_model(path, get_row("voc_r50_d8"))
 
 
 def test_published_weights_are_fetched_once_and_their_hash_is_recorded(
-        tmp_path, monkeypatch, demo_data, weights):
+        tmp_path, monkeypatch, data_root, weights):
     row = get_row(ROW)
     (tmp_path / "server").mkdir()
     (tmp_path / "server" / row.published_weights).write_bytes(weights.read_bytes())
@@ -106,7 +100,7 @@ def test_published_weights_are_fetched_once_and_their_hash_is_recorded(
         *args, **options, local_http=True))
     with serving_folder(tmp_path / "server") as address:
         monkeypatch.setattr(pretrained, "SSSEGMENTATION", address)
-        facts = evaluate_weights(ROW, "published", profile="demo", data_root=demo_data,
+        facts = evaluate_weights(ROW, "published", profile="small", data_root=data_root,
                                  results_root=tmp_path)
         note = tmp_path / "data/weights" / f"{row.published_weights}.sha256"
         assert note.read_text().split() == [sha256(weights), row.published_weights]
@@ -114,7 +108,7 @@ def test_published_weights_are_fetched_once_and_their_hash_is_recorded(
     assert facts["weights"] == row.published_weights
     path.write_bytes(b"changed")
     with pytest.raises(DataError, match="E-HASH"):
-        evaluate_weights(ROW, "published", profile="demo", data_root=demo_data)
+        evaluate_weights(ROW, "published", profile="small", data_root=data_root)
 
 
 def test_only_the_published_file_at_full_size_fills_the_published_column(tmp_path):
@@ -141,29 +135,41 @@ def test_backbone_weights_come_by_name_or_file_and_say_their_stem(tmp_path, monk
     assert [type(remote) for remote, _ in fetched] == [Remote, Remote]
     assert fetched[0][0].name == "resnet101_v1c-e67eebb6.pth"
     assert pretrained.backbone_file("none", "resnet50") is None
-    with pytest.raises(Exception, match="E-WEIGHTS(?s:.*)expected: none, torchvision, v1c"):
+    with pytest.raises(Exception, match="E-WEIGHTS(?s:.*)expected: none, miniature, torchvision"):
         pretrained.backbone_file("imagenet21k", "resnet50")
-    for stem in ("v1c", "7x7"):
-        path = save_weights(tmp_path / "b.safetensors", build_model(
-            get_row(ROW), "demo", stem=stem).backbone.state_dict(), row_id="x", profile="demo")
-        found = pretrained.read_backbone(pretrained.backbone_file(str(path), "resnet50"))
-        assert found.stem == stem and found.sha256 == sha256(path)
 
 
-def test_the_command_prints_score_and_published_score(tmp_path, demo_data, weights):
+@pytest.mark.parametrize("stem", ["v1c", "7x7"])
+def test_a_run_starts_from_the_backbone_file_it_is_given(tmp_path, stem):
+    given = build_model(get_row(ROW), "demo", stem=stem).backbone.state_dict()
+    path = save_weights(tmp_path / "b.safetensors", given, row_id="x", profile="demo")
+    config = RunConfig.of(row_id=ROW, backbone_weights=str(path))
+    started = Experiment(config).model.backbone.state_dict()
+    assert all(torch.equal(started[key], given[key]) for key in given)
+    assert Experiment(config).backbone_weights == "b.safetensors"
+    assert config.command[-2:] == ["--backbone-weights", str(path)]
+    assert fingerprint.weights(config) == sha256(path)
+
+
+def test_each_profile_has_its_own_first_weights():
+    assert [RunConfig.of(row_id=ROW, profile=name).first_weights for name in (
+        "demo", "small", "full")] == ["miniature", "none", "v1c"]
+
+
+def test_the_command_prints_score_and_published_score(tmp_path, data_root, weights):
     done = CliRunner().invoke(main, [
-        "evaluate", ROW, "--weights", str(weights), "--profile", "demo", "--data-root",
-        str(demo_data), "--results", str(tmp_path)])
+        "evaluate", ROW, "--weights", str(weights), "--profile", "small", "--data-root",
+        str(data_root), "--results", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert "mine.pth: mIoU" in done.output and "on 4 images" in done.output
+    assert "mine.pth: mIoU" in done.output and "on 3 images" in done.output
     wrong = CliRunner().invoke(main, ["evaluate", ROW, "--weights", str(weights), "--scales", "a"])
     assert wrong.exit_code == 2
 
 
 def test_the_command_converts(tmp_path, weights):
     done = CliRunner().invoke(main, ["weights", "convert", str(weights), str(tmp_path / "w"),
-                                     "--row", ROW, "--profile", "demo"])
+                                     "--row", ROW, "--profile", "small"])
     assert done.output == f"376 tensors written to {tmp_path / 'w'}\n"
     wrong = CliRunner().invoke(main, ["weights", "convert", str(weights), str(tmp_path / "v"),
-                                      "--row", "ade20k_r50_d16", "--profile", "demo"])
+                                      "--row", "ade20k_r50_d16", "--profile", "small"])
     assert wrong.exit_code == 4 and not (tmp_path / "v").exists()

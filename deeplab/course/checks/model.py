@@ -26,8 +26,9 @@ def check_conv_macs(attempt: Callable[[nn.Conv2d, int, int], int]) -> str | None
     """Compare `attempt(conv, height, width)` with a convolution that is really run."""
     for kernel, stride, rate in ((1, 1, 1), (3, 1, 1), (3, 1, 6), (3, 2, 1)):
         height, width = 13, 20
-        conv = nn.Conv2d(8, 12, kernel, stride=stride, padding=rate * (kernel // 2),
-                         dilation=rate, bias=False)
+        with torch.random.fork_rng(devices=[]):
+            conv = nn.Conv2d(8, 12, kernel, stride=stride, padding=rate * (kernel // 2),
+                             dilation=rate, bias=False)
         rows, columns = conv(torch.zeros(1, 8, height, width)).shape[-2:]
         got, wanted = attempt(conv, height, width), rows * columns * conv.weight.numel()
         if got == wanted:
@@ -92,7 +93,7 @@ def check_our_name(attempt: Callable[[str], str]) -> str | None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         theirs, x = TorchvisionASPP(6, RATES, out_channels=8).eval(), torch.randn(1, 6, 9, 11)
-    ours = ASPP(c_in=6, c_out=8, atrous_rates=RATES, fusion_kernel=1).eval()
+        ours = ASPP(c_in=6, c_out=8, atrous_rates=RATES, fusion_kernel=1).eval()
     renamed: dict[str, Tensor] = {}
     for key, value in theirs.state_dict().items():
         prefix = next(prefix for prefix in TORCHVISION if key.startswith(prefix))

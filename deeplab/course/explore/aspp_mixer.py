@@ -1,13 +1,14 @@
 """Switch the views of ASPP off, one by one, and see what a trained network still makes of it.
 
-`draw` is the picture for one setting of the switches, `strip` shows all five in a row for
-readers without a kernel, and `explore` puts `draw` behind buttons.
+`draw` is the picture for one setting of the switches, `strip` shows each switch off in turn, and
+`explore` shows the strip or, on request, puts `draw` behind buttons.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from itertools import compress
 
 import numpy as np
@@ -103,26 +104,37 @@ def strip(experiment: Experiment, model: DeepLabV3, *, number: int) -> Figure:
     return fig
 
 
-def explore(experiment: Experiment, model: DeepLabV3, *, number: int = 0) -> None:
-    """Five switches and an image chooser around `draw`; the strip where there are no widgets."""
-    try:
-        import ipywidgets
-    except ImportError:
-        show(strip(experiment, model, number=number), alt="Predictions with each view off.")
+def explore(experiment: Experiment, model: DeepLabV3, *, number: int = 0,
+            interactive: bool = False) -> None:
+    """Five switches and an image chooser around `draw`; without them, the strip.
+
+    The strip is also what readers without a kernel or without ipywidgets see.
+    """
+    if interactive and find_spec("ipywidgets"):
+        _switches(experiment, model, number)
         return
+    names = ", ".join(view_names(model.aspp))
+    show(strip(experiment, model, number=number),
+         alt=f"Image {number}, its label, the prediction, and the prediction without each of: {names}.")
+    if interactive:
+        print("There are no switches without ipywidgets: pip install ipywidgets")
+
+
+def _switches(experiment: Experiment, model: DeepLabV3, number: int) -> None:
+    """One button per view, a slider for the image, and the picture that they ask for."""
     from IPython.display import display
-    switches = [ipywidgets.ToggleButton(value=True, description=name)
-                for name in view_names(model.aspp)]
-    chooser = ipywidgets.IntSlider(number, 0, len(experiment.eval_set) - 1, description="image",
-                                   continuous_update=False)
-    shown = ipywidgets.Image(format="png")
+    from ipywidgets import HBox, Image, IntSlider, ToggleButton, VBox
+
+    buttons = [ToggleButton(value=True, description=name) for name in view_names(model.aspp)]
+    chooser = IntSlider(number, 0, len(experiment.eval_set) - 1, description="image",
+                        continuous_update=False)
+    shown = Image(format="png")
 
     def redraw(_: object = None) -> None:
-        shown.value = png(draw(experiment, model, number=chooser.value,
-                               on=[switch.value for switch in switches]))
+        on = [button.value for button in buttons]
+        shown.value = png(draw(experiment, model, number=chooser.value, on=on))
 
-    for control in (*switches, chooser):
+    for control in (*buttons, chooser):
         control.observe(redraw, names="value")
     redraw()
-    bundle = ipywidgets.VBox([ipywidgets.HBox(switches), chooser, shown])._repr_mimebundle_()
-    display({**bundle, "text/plain": "Five switches and an image chooser: run this cell."}, raw=True)
+    display(VBox([HBox(buttons), chooser, shown]))

@@ -1,0 +1,73 @@
+"""Is this machine ready? Versions, devices, datasets, disk: each with what to do if not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from deeplab.data.catalog import DATASETS
+from deeplab.data.layout import Layout
+
+FLOORS = {  # why: weights_only loading safe since torch 2.10; exporter and server fixes in the others
+    "torch": (2, 10), "torchvision": (0, 25), "pillow": (11,), "papermill": (2, 7),
+    "nbconvert": (7, 17, 1), "jupyter_server": (2, 20), "opencv-python-headless": (4, 11)}
+FREE_GB = 2  # what a demo table and its environment's caches need beside the installation
+
+
+class Finding(NamedTuple):
+    """One line of the report; `do` is empty when all is well."""
+
+    name: str
+    found: str
+    do: str = ""
+
+
+def examine(data_root: Path, results_root: Path) -> Iterator[Finding]:
+    """Everything that can be checked without changing anything."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", python, "" if sys.version_info >= (3, 11) else "install 3.11 or newer")
+    for package, floor in FLOORS.items():
+        yield _library(package, floor)
+    yield from _devices()
+    folder = next(path for path in (results_root, *results_root.parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 1e9
+    yield Finding("disk for results", f"{free:.0f} GB free in {folder}",
+                  "" if free > FREE_GB else f"free {FREE_GB} GB, or choose --results elsewhere")
+    if not os.access(folder, os.W_OK):
+        yield Finding("results folder", f"{folder} cannot be written", "choose --results elsewhere")
+    for name, label_set in DATASETS.items():
+        yield _dataset(name, label_set.layout, data_root)
+
+
+def _library(package: str, floor: tuple[int, ...]) -> Finding:
+    wanted = ".".join(map(str, floor))
+    try:
+        found = version(package)
+    except PackageNotFoundError:
+        return Finding(package, "missing", "run make test, or pip install -r requirements.lock")
+    numbers = tuple(int(part) for part in found.split("+")[0].split(".") if part.isdigit())
+    return Finding(package, found, "" if numbers >= floor else f"install {wanted} or newer")
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+    yield Finding("cores, threads", f"{os.cpu_count()}, {torch.get_num_threads()}")
+    if not torch.cuda.is_available():
+        build = f"torch built for CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
+        yield Finding("GPU", f"none ({build}): demo and small run on the CPU, full would take years")
+    for index in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(index)
+        yield Finding(f"GPU {index}", f"{facts.name}, {facts.total_memory / 1e9:.0f} GB")
+
+
+def _dataset(name: str, layout: Layout, data_root: Path) -> Finding:
+    root = layout.root_below(data_root)
+    if root is None:
+        return Finding(f"dataset {name}", f"not in {data_root}",
+                       f"for small and full: deeplab data prepare {name}")
+    return Finding(f"dataset {name}", f"{root}: splits {', '.join(layout.splits(root)) or 'none'}")
