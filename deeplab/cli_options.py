@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 PROFILE = click.option("--profile", default="demo", show_default=True, metavar="NAME",
-                       help="demo: miniature data; small: real data, slim network; full: the recipe")
+                       help="demo: miniature data; small: real data, slim network; full: recipe")
 RESULTS = click.option("--results", type=click.Path(path_type=Path), metavar="DIR",
                        help="where runs are written  [default: results/ or $DEEPLAB_RESULTS]")
 DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR",

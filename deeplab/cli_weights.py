@@ -34,7 +34,8 @@ def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None
         factors = tuple(float(scale) for scale in scales.split(","))
     except ValueError:
         raise UsageError.of("E-SCALES", "these are not scales", found=scales,
-                            expected="numbers with commas between", do="e.g. --scales 0.5,1,2") from None
+                            expected="numbers with commas between",
+                            do="e.g. --scales 0.5,1,2") from None
     with tqdm(desc=row, unit=" images", disable=None) as bar:
 
         def show(done: int, total: int) -> None:

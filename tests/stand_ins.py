@@ -84,7 +84,8 @@ def ade20k():
         for n in range(count):
             image, raw = scene("ade20k", n + 100 * (split == "val"))
             content[f"{base}/images/{folder}/ADE_{split}_{n + 1:08d}.jpg"] = encoded(image, "JPEG")
-            content[f"{base}/annotations/{folder}/ADE_{split}_{n + 1:08d}.png"] = encoded(raw, "PNG")
+            label = f"{base}/annotations/{folder}/ADE_{split}_{n + 1:08d}.png"
+            content[label] = encoded(raw, "PNG")
     return {"ADEChallengeData2016.zip": zipped(content)}
 
 

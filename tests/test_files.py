@@ -108,6 +108,18 @@ def test_an_error_of_ours_that_a_full_disk_caused_stays_what_it_is(tmp_path):
             raise CheckpointError("E-X") from error
 
 
+def test_the_content_is_on_the_disk_before_the_name_is_and_the_name_before_it_returns(
+        tmp_path, monkeypatch):
+    events = []
+
+    def spy(name):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args: (events.append(name), real(*args))[1])
+    spy("fsync"), spy("replace")
+    atomic_write(tmp_path / "x", b"1")
+    assert events == ["fsync", "replace", "fsync"]
+
+
 @pytest.mark.parametrize("point, content", [
     ("write-begin-x.json", OLD), ("write-flushed-x.json", OLD), ("write-synced-x.json", OLD),
     ("write-done-x.json", NEW)])

@@ -30,6 +30,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
 LINES = (BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, SKY, GREY)
 WIDTH = 9.0  # inches, of a figure that fills the page
 DPI = 100
+LARGE = 40_000  # bytes; above, a picture in a notebook is reduced to 256 colours, which halves it
 
 house_style = matplotlib.rc_context({  # a decorator for functions that draw
     "font.size": 11, "axes.titlesize": 12, "figure.titlesize": 13, "axes.labelsize": 11,
@@ -93,11 +94,17 @@ def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, li
                columnspacing=1.2)
 
 
-def png(fig: Figure) -> bytes:
-    """The figure as a PNG: opaque, exact colours, no transparency and no date inside."""
+def png(fig: Figure, *, colours: int | None = None) -> bytes:
+    """The figure as a PNG: opaque, no transparency and no date inside.
+
+    The colours are exact unless `colours`, at most 256, says how many may be left of them.
+    """
     canvas, file = FigureCanvasAgg(fig), io.BytesIO()
     canvas.draw()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "PNG")
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    if colours is not None:
+        image = image.quantize(colours, dither=Image.Dither.NONE)
+    image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
@@ -112,6 +119,8 @@ def show(fig: Figure, *, alt: str, caption: str | None = None, file: Path | None
     image = png(fig)
     if file is not None:
         atomic_write(file, image)
+    if len(image) > LARGE:
+        image = png(fig, colours=256)
     data = {"image/png": base64.b64encode(image).decode(), "text/plain": alt}
     display(data, metadata={"image/png": {"alt": alt}}, raw=True)
     display(Markdown(f"*{caption or alt}*"))

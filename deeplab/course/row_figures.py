@@ -127,7 +127,7 @@ def picks(image_mious: Sequence[float]) -> dict[str, int]:
     """Which image is best, median and worst by its own mIoU; all-ignored ones do not count."""
     ranked = [int(index) for index in np.argsort(image_mious, kind="stable")
               if not math.isnan(image_mious[index])]
-    return {"best": ranked[-1], "median": ranked[0], "worst": ranked[0]}
+    return {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
 
 
 def examples(experiment: Experiment, outcome: Outcome) -> list[Example]:

@@ -15,14 +15,13 @@ import torch
 
 from deeplab.data.augment import EvalTransform
 from deeplab.evaluation.inference import Evaluation, evaluate
-from deeplab.files import read_json, sha256, write_json
+from deeplab.files import sha256, write_json
 from deeplab.model.pretrained import published_weights
 from deeplab.model.weightfile import origin
 from deeplab.model.weights import load_model
 from deeplab.table.config import RunConfig, row_facts
 from deeplab.table.experiment import Experiment
 from deeplab.table.fingerprint import data, digest, surroundings
-from deeplab.table.rows import load_rows
 
 PUBLISHED = "published"
 
@@ -76,9 +75,3 @@ def _result_name(facts: dict[str, Any], config: RunConfig) -> str:
         return "published.json"
     asked = digest([facts["weights_sha256"], facts["scales"], facts["flip"]])
     return f"evaluated-{asked}.json"
-
-
-def published_here(results_root: Path, profile: str = "full") -> dict[str, dict[str, Any]]:
-    """By row: the results of published weights that were evaluated here."""
-    paths = {row_id: results_root / profile / row_id / "published.json" for row_id in load_rows()}
-    return {row_id: read_json(path) for row_id, path in paths.items() if path.exists()}

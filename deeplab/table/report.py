@@ -16,13 +16,14 @@ from deeplab.files import PROJECT, TEMPORARY, atomic_write, results_folder
 from deeplab.profiles import get_profile, unknown
 from deeplab.table.notebook import execute, keep
 from deeplab.table.page import html_page
-from deeplab.table.results import collect, write_table
+from deeplab.table.results import collect, published_here, write_table
 from deeplab.table.rows import load_rows
 from deeplab.table.verdict import is_comparable
 
 NOTEBOOK = PROJECT / "notebooks" / "report.ipynb"
 PARAMETERS = ("profile", "results_root")
 MANY = 3  # seeds from which on a mean and a deviation say more than the scores themselves
+PUBLISHED_HERE = "published weights, evaluated here"  # a column where there are such
 HEADER = ("row", "backbone", "output stride", "published mIoU (%), real data, full recipe",
           "{} mIoU (%), {}", "images", "minutes", "state")
 DATA = {"demo": "miniature twin", "small": "own data, slim network", "full": "real data"}
@@ -91,6 +92,12 @@ class Report:
         header = [name.format(self.profile, DATA[self.profile]) for name in HEADER]
         rule = [":---", ":---", *["---:"] * 5, ":---"]
         lines = [header, rule, *(self._cells(row_id) for row_id in load_rows())]
+        here = published_here(self.results_root, self.profile)
+        if here:
+            scores = (f"{here[row_id]['miou']:.2f}" if row_id in here else "—"
+                      for row_id in load_rows())
+            for line, cell in zip(lines, [PUBLISHED_HERE, "---:", *scores], strict=True):
+                line.append(cell)
         return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
     def _cells(self, row_id: str) -> list[str]:

@@ -51,6 +51,12 @@ def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
             for row_id, seed, folder in run_folders(results_root, profile)]
 
 
+def published_here(results_root: Path, profile: str) -> dict[str, dict[str, Any]]:
+    """By row: the results of published weights that `deeplab evaluate` scored here."""
+    paths = {row_id: results_root / profile / row_id / "published.json" for row_id in load_rows()}
+    return {row_id: read_json(path) for row_id, path in paths.items() if path.exists()}
+
+
 def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]:
     """(row_id, seed, folder) of every run that was started, in the order of the table."""
     found = {row_id: {int(folder.name.removeprefix("seed")): folder

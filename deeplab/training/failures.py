@@ -11,7 +11,7 @@ import torch
 from deeplab.errors import DivergedError, ResourceError
 
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory")
-DEAD_WORKER = ("dataloader worker", "exited unexpectedly")
+DEAD_WORKER = ("exited unexpectedly", "is killed by signal")  # after "DataLoader worker (pid 7)"
 
 
 def check_finite(recent: list[float], *, step: int, lr: float) -> list[float]:
@@ -49,7 +49,7 @@ def explained(batch_size: int, workers: int) -> Iterator[None]:
         yield
     except (RuntimeError, MemoryError) as error:
         text = str(error).lower()
-        if all(words in text for words in DEAD_WORKER):
+        if "dataloader worker" in text and any(words in text for words in DEAD_WORKER):
             raise ResourceError.of(
                 "E-WORKER", "a process that loads the data was killed",
                 found=str(error).splitlines()[0], expected=f"{workers} loader processes",

@@ -27,7 +27,7 @@ def macs(conv, height, width):
 
 
 def test_the_macs_by_hand_are_correct():
-    assert checks.check_conv_macs(macs).startswith("Exercise 6.1: correct.")
+    assert checks.check_conv_macs(macs).startswith("Exercise 6.2: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [
@@ -53,7 +53,7 @@ def assembled(model, image, resize=upsampled):
 
 
 def test_the_parts_in_order_are_correct():
-    assert checks.check_full_size_logits(assembled).startswith("Exercise 6.2: correct.")
+    assert checks.check_full_size_logits(assembled).startswith("Exercise 6.1: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [

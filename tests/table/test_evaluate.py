@@ -20,8 +20,10 @@ from deeplab.model.weights import load_model, to_sssegmentation
 from deeplab.remote import Remote
 from deeplab.table import fingerprint
 from deeplab.table.config import RunConfig
-from deeplab.table.evaluate import evaluate_weights, published_here
+from deeplab.table.evaluate import evaluate_weights
 from deeplab.table.experiment import Experiment
+from deeplab.table.report import Report
+from deeplab.table.results import published_here
 from deeplab.table.rows import get_row
 
 ROW = "voc_r50_d16"
@@ -117,8 +119,12 @@ def test_only_the_published_file_at_full_size_fills_the_published_column(tmp_pat
         path = tmp_path / profile / ROW / name
         path.parent.mkdir(parents=True)
         path.write_text('{"miou": 76.5}')
-    assert published_here(tmp_path) == {row.row_id: {"miou": 76.5}}
+    assert published_here(tmp_path, "full") == {row.row_id: {"miou": 76.5}}
     assert published_here(tmp_path, "demo") == {}
+    lines = Report.of(profile="full", results_root=str(tmp_path)).table.splitlines()
+    assert lines[0].endswith("| published weights, evaluated here |")
+    assert [line.split("|")[-2].strip() for line in lines if ROW in line] == ["76.50"]
+    assert "evaluated here" not in Report.of(profile="demo", results_root=str(tmp_path)).table
 
 
 def test_every_published_file_has_an_https_address():

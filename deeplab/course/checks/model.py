@@ -1,4 +1,4 @@
-"""Checks of lesson 6: the cost of a convolution, the parts assembled, torchvision's names."""
+"""Checks of lesson 6: the parts assembled, the cost of a convolution, torchvision's names."""
 
 from __future__ import annotations
 
@@ -21,37 +21,7 @@ TORCHVISION = {"convs.0.": "point.", "convs.1.": "atrous.0.", "convs.2.": "atrou
                "project.": "fusion."}  # their prefix: ours
 
 
-@exercise("6.1", "The rate is free; the size of the output map is what you pay for.")
-def check_conv_macs(attempt: Callable[[nn.Conv2d, int, int], int]) -> str | None:
-    """Compare `attempt(conv, height, width)` with a convolution that is really run."""
-    for kernel, stride, rate in ((1, 1, 1), (3, 1, 1), (3, 1, 6), (3, 2, 1)):
-        height, width = 13, 20
-        with torch.random.fork_rng(devices=[]):
-            conv = nn.Conv2d(8, 12, kernel, stride=stride, padding=rate * (kernel // 2),
-                             dilation=rate, bias=False)
-        rows, columns = conv(torch.zeros(1, 8, height, width)).shape[-2:]
-        got, wanted = attempt(conv, height, width), rows * columns * conv.weight.numel()
-        if got == wanted:
-            continue
-        case = f"{kernel}x{kernel}, 8 -> 12 channels, stride {stride}, rate {rate}: "
-        if got is None:
-            return f"{case}expected a number of multiply-adds; got None."
-        hints = {
-            height * width * conv.weight.numel(): f"the map that comes out has {rows} x {columns} "
-            f"cells, not {height} x {width}; each of them is computed, no others.",
-            rows * columns * 8 * 12 * field_of_view(kernel, rate) ** 2:
-                "the holes of an atrous kernel are not computed: nine taps at any rate.",
-            rows * columns * 8 * 12 * kernel: "the kernel has two axes.",
-            rows * columns * 12 * kernel ** 2: "each output reads all 8 channels of the input.",
-            rows * columns * 8 * kernel ** 2: "there are 12 output channels to compute.",
-            conv.weight.numel(): "these are the weights; each is used at every output cell.",
-            2 * wanted: "those are flops; a multiply-add counts once here.",
-        }
-        return case + hints.get(got, f"got {got:,}, expected {wanted:,}.")
-    return None
-
-
-@exercise("6.2", "Four calls and one bilinear step: that is DeepLabV3.")
+@exercise("6.1", "Four calls and one bilinear step: that is DeepLabV3.")
 def check_full_size_logits(attempt: Callable[[DeepLabV3, Tensor], Tensor]) -> str | None:
     """Compare `attempt(model, image)` with the upsampled logits of a small network."""
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
@@ -85,6 +55,36 @@ def check_full_size_logits(attempt: Callable[[DeepLabV3, Tensor], Tensor]) -> st
             return sentence
     return None if torch.allclose(got, wanted, atol=1e-5) else (
         "Right shape, wrong values. Order: backbone, aspp, classifier, upsampled.")
+
+
+@exercise("6.2", "The rate is free; the size of the output map is what you pay for.")
+def check_conv_macs(attempt: Callable[[nn.Conv2d, int, int], int]) -> str | None:
+    """Compare `attempt(conv, height, width)` with a convolution that is really run."""
+    for kernel, stride, rate in ((1, 1, 1), (3, 1, 1), (3, 1, 6), (3, 2, 1)):
+        height, width = 13, 20
+        with torch.random.fork_rng(devices=[]):
+            conv = nn.Conv2d(8, 12, kernel, stride=stride, padding=rate * (kernel // 2),
+                             dilation=rate, bias=False)
+        rows, columns = conv(torch.zeros(1, 8, height, width)).shape[-2:]
+        got, wanted = attempt(conv, height, width), rows * columns * conv.weight.numel()
+        if got == wanted:
+            continue
+        case = f"{kernel}x{kernel}, 8 -> 12 channels, stride {stride}, rate {rate}: "
+        if got is None:
+            return f"{case}expected a number of multiply-adds; got None."
+        hints = {
+            height * width * conv.weight.numel(): f"the map that comes out has {rows} x {columns} "
+            f"cells, not {height} x {width}; each of them is computed, no others.",
+            rows * columns * 8 * 12 * field_of_view(kernel, rate) ** 2:
+                "the holes of an atrous kernel are not computed: nine taps at any rate.",
+            rows * columns * 8 * 12 * kernel: "the kernel has two axes.",
+            rows * columns * 12 * kernel ** 2: "each output reads all 8 channels of the input.",
+            rows * columns * 8 * kernel ** 2: "there are 12 output channels to compute.",
+            conv.weight.numel(): "these are the weights; each is used at every output cell.",
+            2 * wanted: "those are flops; a multiply-add counts once here.",
+        }
+        return case + hints.get(got, f"got {got:,}, expected {wanted:,}.")
+    return None
 
 
 @exercise("6.3", "With its weights renamed, torchvision's pyramid and ours give one map.")

@@ -1,4 +1,4 @@
-"""Checks of lesson 4: which offsets are reached, conv5's rates, the unseen share, the widest."""
+"""Checks of lesson 4: offsets reached, the unseen share, conv5's rates, the widest rates."""
 
 from __future__ import annotations
 
@@ -28,27 +28,7 @@ def check_offsets(attempt: Callable[[tuple[int, ...]], set[int]]) -> str | None:
     return None
 
 
-@exercise("4.2", "Factors times the unit rate that the output stride asks for.")
-def check_conv5_rates(attempt: Callable[[int, tuple[int, ...]], list[int]]) -> str | None:
-    """Compare `attempt(output_stride, multi_grid)` with `block_rates`."""
-    cases = ((32, (1, 2, 4)), (16, (1, 2, 4)), (8, (1, 2, 4)), (16, (1, 2, 1)))
-    for output_stride, factors in cases:
-        got = attempt(output_stride, factors)
-        wanted = block_rates(depth=50, output_stride=output_stride, multi_grid=factors)[-1]
-        if got is None or len(got) != len(factors):
-            return f"Expected one rate per block, {len(factors)} in all; got {got}."
-        case, got = f"Output stride {output_stride}, factors {factors}: got {list(got)}", list(got)
-        if got == wanted:
-            continue
-        if got == list(factors):
-            return f"{case}. These are the factors alone; conv5 has a unit rate of its own here."
-        if got[1:] == wanted[1:]:
-            return f"{case}. With Multi-Grid the first block has no exception: factor times unit."
-        return f"{case}. Which rate does `stage_plan` give conv5? Multiply each factor by it."
-    return None
-
-
-@exercise("4.3", "Holes along one axis are stripes on the map.")
+@exercise("4.2", "Holes along one axis are stripes on the map.")
 def check_unseen_share(attempt: Callable[[tuple[int, ...]], float]) -> str | None:
     """Compare `attempt(rates)` with the share of zeros in the footprint."""
     for rates in ((1, 1, 1), (2, 2, 2), (1, 2, 4), (4, 4, 4), (1, 5)):
@@ -68,6 +48,26 @@ def check_unseen_share(attempt: Callable[[tuple[int, ...]], float]) -> str | Non
             if abs(got - answer) < 1e-6:
                 return f"Rates {rates}: {words}"
         return f"Rates {rates}: got {got:.3f}, expected {wanted:.3f}."
+    return None
+
+
+@exercise("4.3", "Factors times the unit rate that the output stride asks for.")
+def check_conv5_rates(attempt: Callable[[int, tuple[int, ...]], list[int]]) -> str | None:
+    """Compare `attempt(output_stride, multi_grid)` with `block_rates`."""
+    cases = ((32, (1, 2, 4)), (16, (1, 2, 4)), (8, (1, 2, 4)), (16, (1, 2, 1)))
+    for output_stride, factors in cases:
+        got = attempt(output_stride, factors)
+        wanted = block_rates(depth=50, output_stride=output_stride, multi_grid=factors)[-1]
+        if got is None or len(got) != len(factors):
+            return f"Expected one rate per block, {len(factors)} in all; got {got}."
+        case, got = f"Output stride {output_stride}, factors {factors}: got {list(got)}", list(got)
+        if got == wanted:
+            continue
+        if got == list(factors):
+            return f"{case}. These are the factors alone; conv5 has a unit rate of its own here."
+        if got[1:] == wanted[1:]:
+            return f"{case}. With Multi-Grid the first block has no exception: factor times unit."
+        return f"{case}. Which rate does `stage_plan` give conv5? Multiply each factor by it."
     return None
 
 

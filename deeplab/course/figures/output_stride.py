@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from deeplab.course.plots import (BLUE, GREEN, GREY, LINES, ORANGE, RED, class_legend,
+from deeplab.course.plots import (BLUE, GREEN, GREY, LINES, ORANGE, class_legend,
                                   classes_by_area, figure, house_style, label_colours, picture)
 from deeplab.course.resolution import best_prediction, share_right
 from deeplab.data.catalog import SegmentationDataset
@@ -114,7 +114,7 @@ def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int])
     right.bar_label(bars, fmt="%.0f", padding=4)
     left.set(title="One 512 x 512 crop", xlabel="billions of multiply-adds",
              ylabel="output stride", xlim=(0, 1.12 * start.max()))
-    left.legend(loc="lower right")
+    left.legend(loc="upper right")
     right.set(title="A training step on 16 crops", xlabel="memory, GiB",
               xlim=(0, 1.15 * max(memory.values()) / 2**30))
     for ax in (left, right):

@@ -1,0 +1,213 @@
+"""The budgets and promises of the course, read from the notebooks as they are committed."""
+
+import ast
+import importlib
+import re
+import statistics
+import warnings
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from deeplab.course import checks
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+LESSONS = sorted(NOTEBOOKS.glob("[01][0-9]_*.ipynb"))
+SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
+PAPERMILL = [NOTEBOOKS / "row.ipynb", NOTEBOOKS / "report.ipynb"]
+PAGES = [*LESSONS, NOTEBOOKS / "your_own_pictures.ipynb"]
+ALL = [*PAGES, *SOLUTIONS, *PAPERMILL]
+EXERCISE = re.compile(r"^### Exercise (\d+\.\d) · .+ \(\d+ minutes, difficulty [123]\)$", re.M)
+
+
+def by_name(paths):
+    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def prose(path):
+    return "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+
+
+def lines(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def outputs(path):
+    return [output for cell in code_cells(path) for output in cell.outputs]
+
+
+def number(path):
+    return int(path.stem[:2])
+
+
+def test_there_are_thirteen_lessons_each_with_solutions():
+    assert [number(path) for path in LESSONS] == list(range(13))
+    assert [path.name for path in SOLUTIONS] == [path.name for path in LESSONS]
+
+
+def test_there_are_thirty_exercises_and_a_lesson_has_two_to_four():
+    counts = {path.stem: len(EXERCISE.findall(prose(path))) for path in LESSONS}
+    assert not {name: count for name, count in counts.items() if not 2 <= count <= 4}
+    assert sum(counts.values()) >= 30
+
+
+@by_name(LESSONS)
+def test_exercises_are_numbered_in_the_order_of_the_lesson_and_of_its_checks(path):
+    found = EXERCISE.findall(prose(path))
+    assert found == [f"{number(path)}.{index}" for index in range(1, len(found) + 1)]
+    said = [re.findall(r"Exercise (\d+\.\d): not attempted yet", output.get("text", ""))
+            for output in outputs(path)]
+    assert sum(said, []) == found
+
+
+@by_name(SOLUTIONS)
+def test_solutions_solve_every_exercise_of_their_lesson(path):
+    correct = [re.findall(r"Exercise (\d+\.\d): correct", output.get("text", ""))
+               for output in outputs(path)]
+    assert sum(correct, []) == EXERCISE.findall(prose(NOTEBOOKS / path.name))
+
+
+@by_name([*PAGES, *SOLUTIONS])
+def test_a_notebook_was_executed_from_top_to_bottom(path):
+    counts = [cell.execution_count for cell in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@by_name(ALL)
+def test_a_notebook_is_small_and_says_in_which_language_it_is(path):
+    assert path.stat().st_size <= 300_000
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert notebook.metadata.language_info.name == "python"
+    assert "widgets" not in notebook.metadata
+
+
+@by_name(LESSONS)
+def test_a_lesson_has_25_to_45_cells_and_short_code(path):
+    assert 25 <= len(read(path).cells) <= 45
+    lengths = [len(lines(cell)) for cell in code_cells(path)]
+    assert statistics.median(lengths) <= 5
+    assert max(lengths) <= 25
+
+
+@by_name(LESSONS)
+def test_a_lesson_has_six_to_twelve_words_of_prose_a_line_of_code(path):
+    words = len(re.sub(r"[|:\-]{2,}", " ", prose(path)).split())
+    code = sum(len(lines(cell)) for cell in code_cells(path))
+    assert 6 <= words / code <= 12
+
+
+@by_name(LESSONS)
+def test_no_more_than_two_code_cells_follow_each_other(path):
+    kinds = "".join(cell.cell_type[0] for cell in read(path).cells)
+    assert "ccc" not in kinds
+
+
+@by_name(LESSONS)
+def test_a_lesson_has_the_skeleton(path):
+    cells, text = read(path).cells, prose(path)
+    assert re.match(rf"# {number(path)} · .+\n\n\*\*.+\?\*\*", cells[0].source)
+    assert any("image/png" in output.get("data", {}) for output in cells[1].outputs)
+    for words in ("**You will be able to**", "*Needs:*", "*Time:*", "*Paper:*", "**Predict.**",
+                  "Hint 1", "Hint 2", "## Summary", "the paper reports", "measured here"):
+        assert words in text, words
+    assert text.count("**Predict.**") >= 2
+    assert text.count("<details>") == text.count("</details>")
+    following = LESSONS[number(path) + 1].name if number(path) < 12 else "report.ipynb"
+    assert following in cells[-1].source
+
+
+@by_name(LESSONS)
+def test_one_cell_of_a_lesson_fails_on_purpose(path):
+    failing = [cell for cell in code_cells(path) if "raises-exception" in cell.metadata.get("tags", [])]
+    assert failing
+    assert all(cell.outputs[-1].output_type == "error" for cell in failing)
+
+
+@by_name(PAGES)
+def test_every_picture_has_alternative_text(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                assert len(alt.split()) >= 8, f"{cell.id}: {alt!r}"
+
+
+@by_name([*PAGES, *SOLUTIONS])
+def test_no_output_holds_a_warning_a_path_or_an_unexpected_error(path):
+    for cell in code_cells(path):
+        said = repr([{**output, "data": {**output.get("data", {}), "image/png": ""}}
+                     for output in cell.outputs])
+        assert "Warning" not in said, cell.id
+        assert not re.search(r"/(root|home|work|tmp|Users)/", said), cell.id
+        assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.id
+        if "raises-exception" not in cell.metadata.get("tags", []):
+            assert not any(output.output_type == "error" for output in cell.outputs), cell.id
+
+
+@by_name(LESSONS)
+def test_a_lesson_defines_nothing_but_exercise_stubs(path):
+    for cell in code_cells(path):
+        for node in ast.walk(ast.parse(cell.source)):
+            assert not isinstance(node, ast.ClassDef | ast.Lambda), cell.id
+            if isinstance(node, ast.FunctionDef):
+                assert node.name.startswith("my_"), cell.id
+                assert ast.unparse(node.body[-1]) == "raise NotImplementedError", cell.id
+
+
+@by_name(ALL)
+def test_links_lead_to_files_that_exist(path):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", prose(path)):
+        if not target.startswith(("https:", "attachment:")):
+            assert (path.parent / target).exists(), target
+
+
+@by_name([*PAGES, *SOLUTIONS])
+def test_cell_ids_follow_the_order_of_cells(path):
+    prefix = path.stem[:2] if path.stem[0].isdigit() else path.stem
+    ids = [cell.id for cell in read(path).cells]
+    assert ids == [f"{prefix}-{index:02}" for index in range(1, len(ids) + 1)]
+
+
+@by_name(ALL)
+def test_code_runs_without_syntax_warnings_and_imports_what_exists(path):
+    for cell in code_cells(path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            tree = ast.parse(cell.source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("deeplab"):
+                module = importlib.import_module(node.module)
+                for alias in node.names:
+                    if not hasattr(module, alias.name):
+                        importlib.import_module(f"{node.module}.{alias.name}")
+
+
+def test_every_exercise_has_one_check_whose_tests_try_two_wrong_answers():
+    folder = Path(checks.__file__).parent
+    numbers, checked = [], {}
+    for source in sorted(folder.glob("*.py")):
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        for node in tree.body:
+            for mark in getattr(node, "decorator_list", []):
+                if ast.unparse(mark).startswith("exercise("):
+                    numbers.append(mark.args[0].value)
+                    checked[node.name] = source.stem
+    exercises = sum((EXERCISE.findall(prose(path)) for path in LESSONS), [])
+    assert sorted(numbers) == sorted(exercises)
+    tests = {stem: (Path(__file__).parent / "course" / f"test_checks_{stem}.py").read_text()
+             for stem in set(checked.values())}
+    for name, stem in checked.items():
+        assert re.search(rf"{name}\b", tests[stem]), name
+        blocks = [part for part in re.split(r"^(?=@pytest|def test)", tests[stem], flags=re.M)
+                  if re.search(rf"{name}\b", part)]
+        assert any("correct" in part for part in blocks), name
