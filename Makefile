@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo profile
 	$(BIN)/deeplab table
 
-test: $(VENV)/ready  ## unit tests, then every lesson under nbval
-	$(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env \
+test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a time in two processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests notebooks --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=120 --ignore=notebooks/row.ipynb --ignore=notebooks/report.ipynb
 
 lab: $(VENV)/ready  ## open the course

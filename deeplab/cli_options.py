@@ -22,4 +22,4 @@ WORKERS = click.option("--workers", type=click.IntRange(0), metavar="N",
                        help="data loaders of each  [default: none on a CPU, 4 beside a GPU]")
 BACKBONE_WEIGHTS = click.option("--backbone-weights", metavar="NAME|FILE",
                                 help="none, miniature, torchvision, v1c or a file  "
-                                     "[default: demo miniature, small none, full v1c]")
+                                     "[default: demo and small miniature, full v1c]")

@@ -27,9 +27,9 @@ class Profile:
     shrink: int  # crop, resize target and atrous rates are divided by this
     steps: int | None  # optimiser steps in all; None: the row's epochs
     batch_size: int | None  # None: the row's
-    base_lr: float | None  # None: the row's; small networks here start from random weights
+    base_lr: float | None  # None: the row's; slim networks learn at a higher one
     evaluations: int  # evaluation passes over a run, the last one included
-    pretrained: bool  # start from ImageNet weights, as the recipe does
+    pretrained: bool  # the backbone starts from ImageNet weights, as the recipe does
 
     def crop(self, pixels: int) -> int:
         """Length in pixels of a crop side of this profile, rounded up to whole cells."""
@@ -45,7 +45,7 @@ PROFILES = {profile.name: profile for profile in (
             width=1 / 8, shrink=6, steps=300, batch_size=8, base_lr=0.05, evaluations=3,
             pretrained=False),
     Profile("small", "real data on a laptop or one small GPU",
-            width=1 / 4, shrink=3, steps=400, batch_size=8, base_lr=0.05, evaluations=4,
+            width=1 / 8, shrink=3, steps=500, batch_size=8, base_lr=0.05, evaluations=4,
             pretrained=False),
     Profile("full", "the published recipe, to the letter",
             width=1, shrink=1, steps=None, batch_size=None, base_lr=None, evaluations=0,

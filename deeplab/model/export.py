@@ -70,7 +70,7 @@ def export_model(model: DeepLabV3, target: Path, *, height: int, width: int) -> 
     if target.suffix not in writers:
         raise UsageError.of("E-FORMAT", "no such export format", found=target.name,
                             expected="a file that ends in .pt2 (torch.export) or .onnx")
-    deployed = Deployed(model.eval().cpu())
+    deployed = Deployed(model.cpu()).eval()
     image = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = deployed(image)

@@ -18,7 +18,7 @@ from deeplab.files import data_folder, results_folder
 from deeplab.profiles import CROP_MULTIPLE, Profile, get_profile, unknown
 from deeplab.table.rows import Row, get_row
 
-FIRST_WEIGHTS = {"demo": "miniature", "small": "none", "full": "v1c"}  # of the backbone
+FIRST_WEIGHTS = {"demo": "miniature", "small": "miniature", "full": "v1c"}  # of the backbone
 EPOCHS_BETWEEN_EVALUATIONS = 10  # full profile: ssseg evaluates every 10 epochs and at the last
 CHECKPOINTS_PER_EVALUATION = 4  # of a shortened run; the full one saves every epoch
 
