@@ -178,7 +178,8 @@ def doctor(data_root: Path | None, results: Path | None) -> None:
     from deeplab.table.doctor import examine
     findings = list(examine(data_root or data_folder(), results or results_folder()))
     for name, found, do in findings:
-        click.echo(f"{'!' if do else ' '} {name:<24} {found}" + (f"\n{'':27}do: {do}" if do else ""))
+        remedy = f"\n{'':27}do: {do}" if do else ""
+        click.echo(f"{'!' if do else ' '} {name:<24} {found}{remedy}")
 
 
 @main.command()

@@ -66,4 +66,5 @@ def unknown(code: str, kind: str, name: object, known: Iterable[str]) -> UsageEr
     near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
     return UsageError.of(code, f"there is no {kind} {name!r}", found=repr(name),
                          expected=", ".join(near if near and len(known) > 6 else known),
-                         do=f"did you mean {near[0]!r}?" if near else f"choose a {kind} that exists")
+                         do=f"did you mean {near[0]!r}?" if near
+                         else f"choose a {kind} that exists")

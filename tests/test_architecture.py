@@ -1,4 +1,4 @@
-"""The promises of the layout, read from the source: who imports whom, who writes, how long it is."""
+"""The promises of the layout, read from the source: who imports whom, who writes, how long."""
 
 import ast
 import graphlib

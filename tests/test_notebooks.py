@@ -128,7 +128,8 @@ def test_a_lesson_has_the_skeleton(path):
 
 @by_name(LESSONS)
 def test_one_cell_of_a_lesson_fails_on_purpose(path):
-    failing = [cell for cell in code_cells(path) if "raises-exception" in cell.metadata.get("tags", [])]
+    failing = [cell for cell in code_cells(path)
+               if "raises-exception" in cell.metadata.get("tags", [])]
     assert failing
     assert all(cell.outputs[-1].output_type == "error" for cell in failing)
 

@@ -39,7 +39,8 @@ house_style = matplotlib.rc_context({  # a decorator for functions that draw
     "axes.grid": False, "grid.color": "#dddddd", "axes.axisbelow": True,
     "legend.frameon": False, "lines.linewidth": 2, "lines.markersize": 7,
     "axes.prop_cycle": matplotlib.cycler(color=LINES), "image.interpolation": "nearest",
-    "figure.constrained_layout.h_pad": 0.06, "figure.facecolor": "white", "savefig.facecolor": "white"})
+    "figure.constrained_layout.h_pad": 0.06, "figure.facecolor": "white",
+    "savefig.facecolor": "white"})
 
 
 def label_colours(label: np.ndarray, label_set: LabelSet) -> np.ndarray:

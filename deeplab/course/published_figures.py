@@ -65,7 +65,7 @@ def _dumbbell(axes, place: int, published: float, ours: float, allowed: float) -
 
 @house_style
 def scatter(entries: Entries) -> Figure:
-    """Ours over published, one panel per label set: on the line is equal, in the band reproduced."""
+    """Ours over published, one panel per label set: the line is equality, the band success."""
     published, ours = row_means(entries, "published_miou"), row_means(entries)
     panels = _by_dataset(entries)
     fig = figure(2.9)

@@ -26,8 +26,13 @@ STEPS = 150  # of the whole poly schedule; about a tenth of a second each on two
 
 
 def demo_experiment(row_id: str, *, seed: int = 0) -> Experiment:
-    """A demo run of a row: its data, `predict` and `evaluate`; nothing is written for it."""
-    return Experiment(RunConfig.of(row_id=row_id, seed=seed))
+    """A demo run of a row: its data, `predict` and `evaluate`; nothing is written for it.
+
+    It stays on the CPU, where lessons keep their networks, also on a machine with a GPU.
+    """
+    experiment = Experiment(RunConfig.of(row_id=row_id, seed=seed))
+    experiment.device = "cpu"
+    return experiment
 
 
 def trained_demo_model(row_id: str, *, steps: int = STEPS, seed: int = 0) -> DeepLabV3:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -19,7 +20,7 @@ SHOWN_VALUES = 6  # values that an error message lists
 
 
 def read_image(path: Path | str) -> np.ndarray:
-    """An image file as uint8 (H, W, 3), RGB; grey, palette and CMYK files are converted.
+    """An image file as uint8 (H, W, 3), RGB, read-only; grey, palette and CMYK are converted.
 
     Raises `DataError` (E-IMAGE) when the file is missing, damaged, cut short, larger than
     `MAX_PIXELS` or has more than 8 bits per channel.
@@ -40,7 +41,8 @@ def _rgb(image: Image.Image, path: Path | str) -> np.ndarray:
         raise DataError.of("E-IMAGE", "an image with more than 8 bits per channel", file=path,
                            found=f"mode {image.mode}", expected="8-bit RGB or grey",
                            do="re-export the image with 8 bits per channel")
-    return np.array(image.convert("RGB"))
+    # `convert` copies even what is RGB already
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_label(path: Path | str, label_set: LabelSet) -> np.ndarray:
@@ -51,7 +53,7 @@ def read_label(path: Path | str, label_set: LabelSet) -> np.ndarray:
     the label set does not know.
     """
     raw = read_indices(path)
-    label = label_set.lookup[raw]
+    label = cv2.LUT(raw, label_set.lookup)
     refused = label == NOT_ALLOWED
     if refused.any():
         raise DataError.of(
@@ -62,7 +64,7 @@ def read_label(path: Path | str, label_set: LabelSet) -> np.ndarray:
 
 
 def read_indices(path: Path | str) -> np.ndarray:
-    """The raw values of an index image (palette or 8-bit grey), uint8 (H, W)."""
+    """The raw values of an index image (palette or 8-bit grey), uint8 (H, W), read-only."""
     image, stored = _decode(path)
     if image.mode not in ("P", "L") or stored in ("L;2", "L;4"):
         raise DataError.of(
@@ -70,7 +72,7 @@ def read_indices(path: Path | str) -> np.ndarray:
             found=f"mode {image.mode}, stored as {stored}",
             expected="a palette (P) or 8-bit grey (L) PNG whose values are class numbers",
             do="convert the colours to class numbers; a colour image is not a label")
-    return np.array(image)
+    return np.asarray(image)
 
 
 def index_png(raw: np.ndarray, label_set: LabelSet) -> bytes:

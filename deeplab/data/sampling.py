@@ -6,12 +6,13 @@ and gets what an uninterrupted run gets, whatever the number of workers or proce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
+from deeplab.data.augment import Crop, TrainTransform
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.errors import DataError, UsageError
 
@@ -34,7 +35,7 @@ class TrainSamples:
     """A map-style dataset of augmented samples; its key is (epoch, index), not index alone."""
 
     dataset: SegmentationDataset
-    transform: Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[Tensor, Tensor]]
+    transform: TrainTransform
     seed: int
 
     def __len__(self) -> int:
@@ -44,6 +45,27 @@ class TrainSamples:
         epoch, index = key
         image, label = self.dataset[index]
         return self.transform(image, label, sample_rng(self.seed, epoch, index))
+
+    @property
+    def crops(self) -> CropSamples:
+        """The same samples as bytes, for the loop to finish on its device."""
+        return CropSamples(self)
+
+
+@dataclass(frozen=True)
+class CropSamples:
+    """A map-style dataset of the crops of `TrainSamples`, by the same keys."""
+
+    samples: TrainSamples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: Key) -> Crop:
+        epoch, index = key
+        image, label = self.samples.dataset[index]
+        rng = sample_rng(self.samples.seed, epoch, index)
+        return self.samples.transform.crop(image, label, rng)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,8 +39,8 @@ DEVIATIONS = (
               lambda run: run.settings.amp),
     Deviation(9, "The loss is the mean over the valid pixels of the whole batch; upstream's is the "
                  "mean of one mean for each of its GPUs.", lambda run: True),
-    Deviation(10, "Order and augmentation are drawn from (seed, epoch, index). Upstream set no seed "
-                  "and, before PyTorch 1.9, repeated draws across workers.", lambda run: True),
+    Deviation(10, "Order and augmentation are drawn from (seed, epoch, index). Upstream set no "
+                  "seed and, before PyTorch 1.9, repeated draws across workers.", lambda run: True),
     Deviation(11, "The backbone starts from a weight file that was given, not from the v1c ones.",
               lambda run: run.backbone_weights not in ("none", "miniature", "torchvision", "v1c")),
 )

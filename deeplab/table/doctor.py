@@ -13,7 +13,7 @@ from typing import NamedTuple
 from deeplab.data.catalog import DATASETS
 from deeplab.data.layout import Layout
 
-FLOORS = {  # why: weights_only loading safe since torch 2.10; exporter and server fixes in the others
+FLOORS = {  # weights_only loading is safe since torch 2.10; the others had fixes of safety
     "torch": (2, 10), "torchvision": (0, 25), "pillow": (11,), "papermill": (2, 7),
     "nbconvert": (7, 17, 1), "jupyter_server": (2, 20), "opencv-python-headless": (4, 11)}
 FREE_GB = 2  # what a demo table and its environment's caches need beside the installation
@@ -59,7 +59,7 @@ def _devices() -> Iterator[Finding]:
     yield Finding("cores, threads", f"{os.cpu_count()}, {torch.get_num_threads()}")
     if not torch.cuda.is_available():
         build = f"torch built for CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
-        yield Finding("GPU", f"none ({build}): demo and small run on the CPU, full would take years")
+        yield Finding("GPU", f"none ({build}): demo and small run on the CPU, full takes years")
     for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
         yield Finding(f"GPU {index}", f"{facts.name}, {facts.total_memory / 1e9:.0f} GB")

@@ -59,18 +59,13 @@ class Outcome:
 class Experiment:
     """One run: its data, its network and its training. Data and network are made on first use.
 
-    Raises `DataError` when the dataset is missing, misplaced or damaged, and `UsageError`
-    (E-GPUS) when there are fewer GPUs than asked for.
+    Raises `DataError` when the dataset is missing, misplaced or damaged.
     """
 
     def __init__(self, config: RunConfig, ranks: Ranks = ALONE):
         self.config = config
         self.ranks = ranks
         self.device = "cuda" if torch.cuda.is_available() and not config.processes else "cpu"
-        if config.gpus and ranks.world == 1 and torch.cuda.device_count() < config.gpus:
-            raise UsageError.of("E-GPUS", "there are not as many GPUs as asked for",
-                                found=torch.cuda.device_count(), expected=config.gpus,
-                                do="ask for fewer with --gpus, or run on CPUs with --processes")
 
     @functools.cached_property
     def data_root(self):
@@ -172,13 +167,17 @@ class Experiment:
         """Train and evaluate, going on from the last checkpoint if there is one.
 
         With more than one process they are started here, and this one only evaluates what they
-        leave. Raises as `deeplab.training.loop.train` and `launch`.
+        leave, or what processes on several machines left. Raises as `train` and `launch` of
+        `deeplab.training`, and `UsageError` (E-GPUS).
         """
         die_with_parent()
         settings, folder = self.settings, self.config.folder
+        is_trained = Checkpoints(folder / "checkpoints", {}).newest >= settings.stop_step
+        if self.ranks.world == 1 and not is_trained:
+            self._check_gpus()
         if self.config.world > self.ranks.world:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.config.world))
-            if Checkpoints(folder / "checkpoints", self.identity).newest < settings.stop_step:
+            if not is_trained:
                 launch("deeplab.table.worker", [json.dumps(self.config.parameters)],
                        processes=self.config.world, folder=folder,
                        threads=torch.get_num_threads())
@@ -187,3 +186,12 @@ class Experiment:
         log = list(read_json_lines(folder / "log.jsonl"))
         return Outcome(self.model, evaluation, settings.stop_step, settings.total_steps,
                        log[-1]["seconds"], log)
+
+    def _check_gpus(self) -> None:
+        """Raise `UsageError` (E-GPUS) if this machine has fewer GPUs than asked for."""
+        if self.config.gpus and torch.cuda.device_count() < self.config.gpus:
+            raise UsageError.of(
+                "E-GPUS", "there are not as many GPUs as asked for",
+                found=torch.cuda.device_count(), expected=self.config.gpus,
+                do="ask for fewer with --gpus, run on CPUs with --processes, or start the ranks "
+                   "on several machines with torchrun (results/README.md)")

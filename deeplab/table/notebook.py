@@ -22,6 +22,7 @@ from deeplab.errors import DeeplabError, KernelDied
 from deeplab.files import atomic_write, disk_errors, read_json_lines
 
 GRACE = 60  # seconds that a kernel gets to end after it was told to
+QUIET = "--IPKernelApp.log_level=50"  # or a kernel that is told to end says it was interrupted
 AUTOSAVE = 60  # seconds between two saves of the draft, at least
 
 
@@ -39,7 +40,8 @@ def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: 
     killed_before = out_of_memory_kills()
     with tempfile.TemporaryDirectory(prefix="dl") as sockets:
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k",
-                                             "shutdown_wait_time": GRACE}})
+                                             "shutdown_wait_time": GRACE},
+                           "NotebookClient": {"extra_arguments": [QUIET]}})
         try:
             with disk_errors(draft):
                 papermill.execute_notebook(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ RANK_TIMEOUT = 80  # seconds that a rank waits for another one
 SHUTDOWN = 15  # seconds between SIGTERM and SIGKILL for the rest; both together < 2 minutes
 TRIES = 3  # starts without a new checkpoint before giving up
 POLL = 0.1  # seconds
+WORDS = 1500  # characters of what the ranks printed, in a message
 
 
 def launch(module: str, arguments: Sequence[str], *, processes: int, folder: Path, threads: int,
@@ -54,11 +56,17 @@ def launch(module: str, arguments: Sequence[str], *, processes: int, folder: Pat
                              do="run the same command again: it goes on from here")
         failures = 0 if checkpoints.newest > reached else failures + 1
         say(f"a rank died or hung; going on from step {checkpoints.newest}")
-    log = (folder / "ranks.log").read_text(encoding="utf-8", errors="replace")
     raise ResourceError.of(
         "E-RANK", f"the ranks ended {TRIES} times without a new checkpoint", file=folder,
-        found="\n" + log[-1500:], expected=f"{processes} processes that live",
+        found="\n" + last_words(folder / "ranks.log"), expected=f"{processes} processes that live",
         do="read ranks.log; the same command goes on from the last checkpoint")
+
+
+def last_words(log: Path) -> str:
+    """What the ranks printed last, and how the first one ended, before torchrun's own account."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    first = re.search(r"failed \(exitcode: .*", text)
+    return text[:first.end() if first else None][-WORDS:]
 
 
 def _run_ranks(command: list[str], processes: int, folder: Path, threads: int,

@@ -12,6 +12,7 @@ from deeplab.errors import DivergedError, ResourceError
 
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory")
 DEAD_WORKER = ("exited unexpectedly", "is killed by signal")  # after "DataLoader worker (pid 7)"
+LOST_WORKER = (ConnectionError, EOFError)  # of one that dies while it hands over a batch
 
 
 def check_finite(recent: list[float], *, step: int, lr: float) -> list[float]:
@@ -47,12 +48,15 @@ def explained(batch_size: int, workers: int) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, ConnectionError, EOFError) as error:
         text = str(error).lower()
-        if "dataloader worker" in text and any(words in text for words in DEAD_WORKER):
+        is_cut_off = workers > 0 and isinstance(error, LOST_WORKER)
+        if is_cut_off or "dataloader worker" in text and any(
+                words in text for words in DEAD_WORKER):
             raise ResourceError.of(
                 "E-WORKER", "a process that loads the data was killed",
-                found=str(error).splitlines()[0], expected=f"{workers} loader processes",
+                found=(str(error) or type(error).__name__).splitlines()[0],
+                expected=f"{workers} loader processes",
                 do="often memory or /dev/shm is full: use --workers 0 or a larger --shm-size; "
                    "the same command goes on from the last checkpoint") from error
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(

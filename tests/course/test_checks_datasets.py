@@ -28,7 +28,7 @@ def test_the_union_without_val_is_correct():
     (lambda train, val, sbd, sbd_val: sorted({*train, *sbd, *sbd_val}), "trained on and then"),
     (lambda train, val, sbd, sbd_val: [name for name in train + sbd + sbd_val if name not in val],
      "appear twice"),
-    (lambda train, val, sbd, sbd_val: trainaug(train, val, sbd, []), "2008_8 is missing. SBD's val"),
+    (lambda train, val, sbd, sbd_val: trainaug(train, val, sbd, []), "2008_8 is missing. SBD"),
     (lambda train, val, sbd, sbd_val: trainaug([], val, sbd, sbd_val), "2007_3 is missing. VOC's"),
     (lambda train, val, sbd, sbd_val: trainaug(train, val, [], sbd_val), "what the 'aug'"),
     (lambda train, val, sbd, sbd_val: sorted(train), "Missing: 2008_7, 2008_8"),

@@ -24,7 +24,7 @@ def poly(step, base_lr, total_steps, *, power=0.9, clamp=True):
 
 
 def test_the_squeezed_curve_is_correct():
-    assert checks.check_poly(poly).startswith("Exercise 8.1: correct.")
+    assert checks.check_poly(poly).startswith("Exercise 8.2: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [
@@ -54,7 +54,7 @@ def each_image(logits, label):
 
 
 def test_the_mean_over_valid_pixels_is_correct():
-    assert checks.check_mean_loss(mean_loss).startswith("Exercise 8.2: correct.")
+    assert checks.check_mean_loss(mean_loss).startswith("Exercise 8.1: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [

@@ -4,9 +4,11 @@ import json
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from deeplab.data.augment import (MEAN, STD, Distortion, EvalTransform, TrainTransform,
                                   draw_distortion, flip, is_varied, normalize, pad_center,
@@ -219,3 +221,80 @@ def test_transforms_survive_pickling():
     transform = TrainTransform(target=(60, 48), crop_height=40, crop_width=32)
     assert pickle.loads(pickle.dumps(transform)) == transform
     assert pickle.loads(pickle.dumps(EvalTransform((60, 40)))) == EvalTransform((60, 40))
+
+
+def plain_sample(image, label, rng, *, target, crop_height, crop_width):
+    """RECIPE order with OpenCV on the whole image, in float; (H, W, 3) before normalising, label."""
+    scale = rng.uniform(0.5, 2.0)
+    long, short = int(max(target) * scale), int(min(target) * scale)
+    factor = min(long / max(label.shape), short / min(label.shape))
+    size = int(label.shape[1] * factor + 0.5), int(label.shape[0] * factor + 0.5)
+    image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    label = cv2.resize(label, size, interpolation=cv2.INTER_NEAREST)
+    height, width = min(crop_height, size[1]), min(crop_width, size[0])
+    for _ in range(10):
+        top = rng.integers(0, size[1] - height + 1)
+        left = rng.integers(0, size[0] - width + 1)
+        window = np.s_[top:top + height, left:left + width]
+        values, counts = np.unique(label[window][label[window] != 255], return_counts=True)
+        if len(values) > 1 and counts.max() / counts.sum() < 0.75:
+            break
+    image, label = image[window], label[window]
+    if rng.random() < 0.5:
+        image, label = image[:, ::-1], label[:, ::-1]
+    return plain_distortion(np.ascontiguousarray(image), draw_distortion(rng)), label
+
+
+def plain_distortion(image, draws):
+    def changed(values, factor=1.0, offset=0.0):
+        return np.clip(values.astype(np.float32) * factor + offset, 0, 255).astype(np.uint8)
+
+    if draws.brightness is not None:
+        image = changed(image, offset=draws.brightness)
+    if draws.contrast is not None and not draws.contrast_last:
+        image = changed(image, factor=draws.contrast)
+    if draws.saturation is not None:
+        hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
+        hsv[..., 1] = changed(hsv[..., 1], factor=draws.saturation)
+        image = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    if draws.hue is not None:
+        hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
+        hsv[..., 0] = (hsv[..., 0].astype(int) + draws.hue) % 180
+        image = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    if draws.contrast is not None and draws.contrast_last:
+        image = changed(image, factor=draws.contrast)
+    return image
+
+
+@pytest.mark.parametrize("size, target, crop", [
+    ((150, 200), (820, 205), (205, 205)),  # as VOC
+    ((90, 181), (208, 208), (192, 192)),  # as Context: half of the draws are padded
+    ((205, 410), (410, 205), (102, 205)),  # as Cityscapes
+])
+def test_a_sample_is_that_of_the_plain_operations_on_the_whole_image(size, target, crop):
+    """20 pinned draws each: labels and bytes identical, the crop's padding 0 after normalising."""
+    facts = dict(target=target, crop_height=crop[0], crop_width=crop[1])
+    for seed in range(20):
+        image, label = sample(*size, seed=seed)
+        label = np.ascontiguousarray(label[::4, ::4].repeat(4, 0).repeat(4, 1)[:size[0], :size[1]])
+        label[:3] = 255
+        wanted, wanted_label = plain_sample(image, label, np.random.default_rng(seed), **facts)
+        tensor, target_label = TrainTransform(**facts)(image, label, np.random.default_rng(seed))
+        wanted, wanted_label = pad_center((wanted - MEAN) / STD, wanted_label, height=crop[0],
+                                          width=crop[1])
+        np.testing.assert_array_equal(target_label, wanted_label)
+        np.testing.assert_array_equal(tensor, wanted.transpose(2, 0, 1))
+
+
+def test_a_batch_of_crops_is_finished_like_its_samples():
+    """Padded and unpadded, wide and high images in one batch."""
+    transform = TrainTransform(target=(60, 48), crop_height=40, crop_width=32)
+    cases = [(sample(*size, seed=seed), seed) for seed, size in
+             enumerate([(40, 60), (61, 30), (7, 90), (80, 80)])]
+    batch = default_collate([transform.crop(*case, np.random.default_rng(seed))
+                             for case, seed in cases])
+    assert batch.image.dtype == batch.label.dtype == torch.uint8
+    images, labels = batch.finish()
+    for index, (case, seed) in enumerate(cases):
+        image, label = transform(*case, np.random.default_rng(seed))
+        assert torch.equal(images[index], image) and torch.equal(labels[index], label)

@@ -71,7 +71,8 @@ def test_a_changed_row_is_named(project, config):
     assert after(nothing, config, dataclasses.replace(config, row=row)) == ["row"]
 
 
-@pytest.mark.parametrize("change, parts", [({"width": 0.2}, ["profile"]), ({"steps": 7}, ["profile"]),
+@pytest.mark.parametrize("change, parts", [({"width": 0.2}, ["profile"]),
+                                           ({"steps": 7}, ["profile"]),
                                            ({"purpose": "another sentence"}, [])])
 def test_a_changed_profile_is_named_but_not_its_description(project, config, change, parts):
     profile = dataclasses.replace(config.profile, **change)
@@ -106,7 +107,8 @@ def test_a_new_module_is_changed_code(project, config):
 @pytest.mark.parametrize("file, old, new", [
     ("profiles.py", "CROP_MULTIPLE = 8  #", "CROP_MULTIPLE = 8  # indeed,"),
     ("table/rows.py", '"""One row of the table;', '"""A row of the table;'),
-    ("model/aspp.py", "import torch", "\n\nimport torch"), ("cli.py", "import sys", "import os, sys")])
+    ("model/aspp.py", "import torch", "\n\nimport torch"),
+    ("cli.py", "import sys", "import os, sys")])
 def test_wording_layout_and_code_that_decides_nothing_do_not_count(project, config, file, old, new):
     assert after(edit(project / "deeplab" / file, old, new), config) == []
 
@@ -147,8 +149,9 @@ def test_a_new_or_changed_manifest_of_real_data_is_named(project, tmp_path):
 def test_other_weights_to_start_from_are_named(project, config):
     path = project / "deeplab/training/pretrained/miniature_resnet50.safetensors"
     assert after(lambda: path.write_bytes(b"others"), config) == ["weights"]
-    small = RunConfig.of(row_id="voc_r50_d8", profile="small", data_root=config.data_root)
-    assert after(lambda: path.write_bytes(b"third"), small) == []
+    random = RunConfig.of(row_id="voc_r50_d8", data_root=config.data_root,
+                          backbone_weights="none")
+    assert after(lambda: path.write_bytes(b"third"), random) == []
 
 
 @pytest.mark.parametrize("name", ["torch", "torchvision", "numpy", "pillow",

@@ -21,7 +21,7 @@ TORCHVISION = {"convs.0.": "point.", "convs.1.": "atrous.0.", "convs.2.": "atrou
                "project.": "fusion."}  # their prefix: ours
 
 
-@exercise("6.1", "Four calls and one bilinear step: that is DeepLabV3.")
+@exercise("6.1", "Three calls and one bilinear step: that is DeepLabV3.")
 def check_full_size_logits(attempt: Callable[[DeepLabV3, Tensor], Tensor]) -> str | None:
     """Compare `attempt(model, image)` with the upsampled logits of a small network."""
     with torch.random.fork_rng(devices=[]), torch.inference_mode():

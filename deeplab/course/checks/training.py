@@ -1,4 +1,4 @@
-"""Checks of lesson 8: the poly schedule, a loss with void, running statistics."""
+"""Checks of lesson 8: a loss with void, the poly schedule, running statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deeplab.training.recipe import poly_lr
 MOMENTUM = 0.1  # PyTorch's: the weight of the new value
 
 
-@exercise("8.1", "High for long, and a soft landing.")
+@exercise("8.2", "High for long, and a soft landing.")
 def check_poly(attempt: Callable[[int, float, int], float]) -> str | None:
     """Compare `attempt(step, base_lr, total_steps)` with `poly_lr`."""
     base_lr, total = 0.02, 1000
@@ -45,7 +45,7 @@ def check_poly(attempt: Callable[[int, float, int], float]) -> str | None:
     return None
 
 
-@exercise("8.2", "Every pixel that counts weighs the same, whichever image it is in.")
+@exercise("8.1", "Every pixel that counts weighs the same, whichever image it is in.")
 def check_mean_loss(attempt: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     """Compare `attempt(logits, label)` with the mean over valid pixels; then all of it void."""
     generator = torch.Generator().manual_seed(0)

@@ -115,7 +115,7 @@ def explore(experiment: Experiment, model: DeepLabV3, *, number: int = 0,
         return
     names = ", ".join(view_names(model.aspp))
     show(strip(experiment, model, number=number),
-         alt=f"Image {number}, its label, the prediction, and the prediction without each of: {names}.")
+         alt=f"Image {number}, its label, the prediction, and that without each of: {names}.")
     if interactive:
         print("There are no switches without ipywidgets: pip install ipywidgets")
 

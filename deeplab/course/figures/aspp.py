@@ -68,6 +68,7 @@ def valid_taps(shares: Mapping[int, Mapping[int, float]], *, side: int) -> Figur
     """The paper's Fig. 4: share of positions with so many taps inside, against the rate.
 
     `shares[rate][count]` is in [0, 1]. The paper draws 1, 4 and 9; 2 and 6 are dashed here.
+    Dotted are ASPP's rates at output stride 8, where they are doubled (Sec. 3.3).
     """
     fig = figure(3.6)
     axes = fig.subplots()
@@ -76,8 +77,9 @@ def valid_taps(shares: Mapping[int, Mapping[int, float]], *, side: int) -> Figur
         values = [shares[rate].get(count, 0) for rate in shares]
         axes.plot(list(shares), values, line, color=colour,
                   label=f"{count} tap{'s' * (count > 1)} inside")
-    for rate in RATES:
-        axes.axvline(rate, color=GREY, linewidth=1, linestyle=":")
+    doubled = [2 * rate for rate in RATES]
+    axes.vlines(doubled, 0, 1, color=GREY, linewidth=1.5, linestyle=":",
+                label=f"rates {', '.join(map(str, doubled))}")
     axes.set(xlabel=f"atrous rate on a map of {side} x {side} cells", ylim=(0, 1.02),
              ylabel="share of positions", xlim=(1, max(shares)))
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from deeplab.course.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure, house_style,
                                   label_colours, picture)
+from deeplab.data import augment
 from deeplab.data.catalog import DATASETS, SegmentationDataset
 from deeplab.data.labelset import LabelSet
 from deeplab.data.miniature import STAMP, miniature
@@ -22,7 +23,7 @@ Pair = tuple[np.ndarray, np.ndarray]  # image uint8 (H, W, 3) and label (H, W)
 @house_style
 def opening() -> Figure:
     """A picture of each of the five label sets, drawn, and its label in the set's own colours."""
-    fig = figure(3.4)
+    fig = figure(2.9)
     axes = fig.subplots(2, len(OPENING_IMAGES), width_ratios=[
         2 if name == "cityscapes" else 4 / 3 for name in OPENING_IMAGES])
     for column, (name, index) in enumerate(OPENING_IMAGES.items()):
@@ -57,6 +58,13 @@ def resized_labels(labels: Mapping[str, np.ndarray], label_set: LabelSet) -> Fig
     return fig
 
 
+def counted_shares(dataset: SegmentationDataset) -> np.ndarray:
+    """The share of each class among all pixels of a split that are not void, (K,) in [0, 1]."""
+    size = dataset.label_set.num_classes
+    counts = sum(np.bincount(label.ravel(), minlength=size)[:size] for _, label in dataset)
+    return counts / counts.sum()
+
+
 @house_style
 def class_shares(shares: Mapping[str, np.ndarray], label_set: LabelSet) -> Figure:
     """Per cent of the pixels that each class covers, one marker per split, largest first."""
@@ -74,6 +82,33 @@ def class_shares(shares: Mapping[str, np.ndarray], label_set: LabelSet) -> Figur
     axes.grid(True)
     axes.legend(loc="lower right")
     return fig
+
+
+def steps(image: np.ndarray, label: np.ndarray, transform: augment.TrainTransform,
+          rng: np.random.Generator) -> dict[str, Pair]:
+    """What `transform` makes of a sample, step by step, with the same draws from `rng`.
+
+    `image` is uint8 (H, W, 3) and `label` (H, W). The last image is brought back to bytes
+    from the normalised one, so that padding has the colour that 0 stands for.
+    """
+    found = {"as stored": (image, label)}
+    scale = rng.uniform(*transform.scale_range)
+    height, width = augment.resized_size(*label.shape, target=transform.target, scale=scale)
+    image = augment.resize_image(image, height=height, width=width)
+    label = augment.resize_label(label, height=height, width=width)
+    found[f"resized, s = {scale:.2f}"] = image, label
+    crop = {"height": transform.crop_height, "width": transform.crop_width}
+    image, label = augment.random_crop(image, label, **crop, rng=rng)
+    found["cropped"] = image, label
+    flips = rng.random() < 0.5
+    if flips:
+        image, label = augment.flip(image, label)
+    found["flipped" if flips else "not flipped"] = image, label
+    image = augment.photometric_distortion(image, augment.draw_distortion(rng))
+    found["distorted"] = image, label
+    image, label = augment.pad_center(augment.normalize(image), label, **crop)
+    found["padded"] = np.round(image * augment.STD + augment.MEAN).astype(np.uint8), label
+    return found
 
 
 @house_style

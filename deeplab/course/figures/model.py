@@ -17,15 +17,15 @@ from deeplab.data.augment import EvalTransform
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
 
-ROW = "voc_r50_d16"
-OPENING_IMAGE = 14  # of the drawn VOC's val split: a bicycle, two persons and a car
+ROW, STEPS = "voc_r50_d16", 120  # the network of lesson 0
+OPENING_IMAGE = 1  # of the drawn VOC's val split: a person in front of a train
 COLOURS = {"stem": SKY, "conv": BLUE, "ASPP": ORANGE, "classifier": GREEN, "auxiliary": RED}
 
 
 @house_style
 def opening() -> Figure:
     """One drawn street on its way through a trained demo network, and the shape at each stop."""
-    experiment, model = demo_experiment(ROW), trained_demo_model(ROW)
+    experiment, model = demo_experiment(ROW), trained_demo_model(ROW, steps=STEPS)
     label_set = experiment.config.label_set
     image, _ = experiment.eval_set[OPENING_IMAGE]
     with torch.inference_mode():
@@ -57,7 +57,7 @@ def as_colours(features: Tensor) -> np.ndarray:
     _, _, directions = torch.linalg.svd(cells, full_matrices=False)
     values = cells @ directions[:3].T
     low, high = values.quantile(0.02, 0), values.quantile(0.98, 0)
-    scaled = ((values - low) / (high - low)).clamp(0, 1)
+    scaled = ((values - low) / (high - low)).nan_to_num().clamp(0, 1)  # 0/0: all cells alike
     return (255 * scaled).byte().view(height, width, 3).numpy()
 
 
@@ -75,6 +75,7 @@ def piece_bars(found: Mapping[str, Piece]) -> Figure:
         ax.bar_label(bars, fmt=form, padding=3)
         ax.set(xlabel=text, xlim=(0, 1.3 * max(values)))
         ax.tick_params(axis="y", length=0)
+        ax.locator_params(axis="x", nbins=4)
     ax.invert_yaxis()
     return fig
 
@@ -83,7 +84,7 @@ def piece_bars(found: Mapping[str, Piece]) -> Figure:
 def answers(image: np.ndarray, label: np.ndarray, predictions: Mapping[str, np.ndarray],
             label_set: LabelSet) -> Figure:
     """An image, its label and what several networks say, (H, W) each, by name."""
-    fig = figure(2.7)
+    fig = figure(2.2)
     axes = fig.subplots(1, 2 + len(predictions))
     picture(axes[0], image, "image\n")
     picture(axes[1], label_colours(label, label_set), "label\n")
