@@ -11,7 +11,7 @@ table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo pro
 	$(BIN)/deeplab table
 
 test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a time in two processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests notebooks --nbval-lax --nbval-current-env \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests notebooks --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=120 --ignore=notebooks/row.ipynb --ignore=notebooks/report.ipynb
 
 lab: $(VENV)/ready  ## open the course

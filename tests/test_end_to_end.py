@@ -43,7 +43,7 @@ def test_from_archives_to_a_labelled_photograph(tmp_path, monkeypatch, name):
 
     options = ("--data-root", data, "--results", results)
     printed = deeplab("run", row, "--profile", "small", "--max-steps", STEPS, *options)
-    assert "on 3 images after 2 of 400 steps" in printed
+    assert "on 3 images after 2 of 500 steps" in printed
     folder = results / "small" / row / "seed0"
     result = json.loads((folder / "result.json").read_text())
 

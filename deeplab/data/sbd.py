@@ -2,7 +2,7 @@
 
 SBD (Hariharan et al. 2011) labels VOC's pictures once more, in MATLAB files and without the
 void border. trainaug is everything that either of them labels, less VOC's validation images:
-10,582 of the real data (Sec. 4.1). Upstream: mmseg `tools/dataset_converters/voc_aug.py`.
+10,582 of the real data (Sec. 4). Upstream: mmseg `tools/dataset_converters/voc_aug.py`.
 """
 
 from __future__ import annotations

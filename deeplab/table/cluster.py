@@ -28,6 +28,7 @@ RESUBMITS = 50  # of a row that stopped with 75, e.g. at the end of its SLURM jo
 LOCK_LEASE = 120  # seconds after which a network disk frees the lock of a lost machine
 BEFORE_END = 600  # seconds before the end of a SLURM job at which its row saves and stops
 CORES, MEMORY, HOURS = 8, "48GB", 24  # of a SLURM job, unless a directive says otherwise
+PATIENCE = 20  # seconds in which a scheduler must answer
 STOP = "deeplab-stop"  # the name under which workers learn that they should stop
 
 
@@ -93,7 +94,7 @@ def sbatch_script(configs: list[RunConfig], directives: Sequence[str] = ()) -> s
              "--signal=USR1@120", "--requeue", "--open-mode=append", *directives]
     return "\n".join(["#!/bin/bash", *(f"#SBATCH {line}" for line in lines),
                       f"rows=(\n{commands}\n)",
-                      'srun deeplab ${rows[$SLURM_ARRAY_TASK_ID]}', "code=$?",
+                      'eval "srun deeplab ${rows[$SLURM_ARRAY_TASK_ID]}"', "code=$?",
                       f"# {Stopped.exit_code}: preempted or out of time, state saved; go on later",
                       f'[ $code = {Stopped.exit_code} ] && scontrol requeue '
                       '"${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"', "exit $code"])
@@ -112,7 +113,8 @@ def _gpus(configs: list[RunConfig]) -> int:
 
 
 def _slurm(gpus: int, directives: Sequence[str]) -> Any:
-    from dask_jobqueue import SLURMCluster
+    with _dask():
+        from dask_jobqueue import SLURMCluster
     return SLURMCluster(cores=1, processes=1, job_cpu=CORES, memory=MEMORY,
                         walltime=f"{HOURS}:00:00", nanny=False,
                         job_extra_directives=[f"--gres=gpu:{gpus}", *directives],
@@ -123,23 +125,36 @@ def _slurm(gpus: int, directives: Sequence[str]) -> Any:
 def _connected(where: str, configs: list[RunConfig], jobs: int,
                directives: Sequence[str]) -> Iterator[Any]:
     """A client of the cluster, which is closed again; a cluster of ours also ends."""
-    try:
+    with contextlib.ExitStack() as stack:
+        address = where
+        if where == "slurm":
+            address = stack.enter_context(_slurm(_gpus(configs), directives))
+            address.scale(jobs=min(jobs, len(configs)))
+        yield stack.enter_context(_client(address))
+
+
+def _client(address: Any) -> Any:
+    """A client of the scheduler at `address`; raises `UsageError` (E-CLUSTER)."""
+    with _dask():
         import dask
         from distributed import Client
-        dask.config.set({"distributed.scheduler.allowed-failures": LOST_WORKERS})
-        with contextlib.ExitStack() as stack:
-            address = where
-            if where == "slurm":
-                address = stack.enter_context(_slurm(_gpus(configs), directives))
-                address.scale(jobs=min(jobs, len(configs)))
-            yield stack.enter_context(Client(address, timeout=20, set_as_default=False))
-    except ImportError as error:
-        raise UsageError.of("E-CLUSTER", "Dask is not installed", found=error,
-                            do="pip install 'deeplab[cluster]'") from error
+    dask.config.set({"distributed.scheduler.allowed-failures": LOST_WORKERS})
+    try:
+        return Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError.of("E-CLUSTER", "there is no such cluster", found=error,
                             expected="tcp://HOST:PORT of a running dask scheduler, or slurm",
                             do="start one with: dask scheduler") from error
+
+
+@contextlib.contextmanager
+def _dask() -> Iterator[None]:
+    """Imports of Dask, which raise `UsageError` (E-CLUSTER) where it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError.of("E-CLUSTER", "Dask is not installed", found=error,
+                            do="pip install 'deeplab[cluster]'") from error
 
 
 def _submit(client: Any, job: Job) -> Any:

@@ -36,7 +36,7 @@ def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: 
     import papermill
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it says, we say
     killed_before = out_of_memory_kills()
     with tempfile.TemporaryDirectory(prefix="dl") as sockets:
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k",
@@ -109,8 +109,10 @@ def keep(draft: Path, target: Path, *, error: DeeplabError | None = None) -> Non
     if error is not None:
         _mark(notebook, error)
     crash_point("before-notebook")
-    atomic_write(target, nbformat.writes(notebook) + "\n")
-    draft.unlink()
+    try:
+        atomic_write(target, nbformat.writes(notebook) + "\n")
+    finally:
+        draft.unlink()
 
 
 def _mark(notebook: Any, error: DeeplabError) -> None:

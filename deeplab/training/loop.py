@@ -7,9 +7,11 @@ of one that never stopped (on a CPU, with equal threads and library versions).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,10 @@ from deeplab.training.failures import check_finite, check_weights, explained
 from deeplab.training.ranks import ALONE, Ranks
 from deeplab.training.recipe import Losses, make_optimizer, poly_lr, segmentation_loss, set_lr
 from deeplab.training.runlog import RunLog
-from deeplab.training.signals import StopRequest
+from deeplab.training.signals import StopRequest, follow
 
 Evaluate = Callable[[DeepLabV3, Callable[[int, int], None]], Evaluation]
-PATIENCE = 15  # seconds; the loader processes of a killed training hold its lock for up to 5
+PATIENCE = 15  # seconds; the loaders of a killed training may hold its lock for up to 5
 SHOWN_LOSSES = 5  # of the steps before a divergence, in its message
 
 
@@ -153,6 +155,7 @@ def batches(samples: TrainSamples, settings: Settings, *, start_step: int,
                            total_steps=settings.stop_step, rank=ranks.rank, world=ranks.world)
     for crops in DataLoader(samples.crops, batch_sampler=sampler, num_workers=settings.workers,
                             generator=torch.Generator().manual_seed(start_step),
+                            worker_init_fn=partial(follow, os.getpid()),
                             pin_memory=settings.device.startswith("cuda")):
         yield crops.finish(settings.device)
 

@@ -79,6 +79,16 @@ def die_with_parent() -> None:
     parent = os.environ.pop(PARENT, None)
     if parent is None or sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    follow(int(parent))
     if os.getppid() != int(parent):  # it ended before we asked
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def follow(parent: int, worker: int | None = None) -> None:
+    """Ask Linux to end this process, by SIGKILL, when `parent` ends, if that started it.
+
+    For the processes of a data loader (number `worker`) too: they would look for their parent
+    every five seconds only, and hold its lock meanwhile.
+    """
+    if sys.platform == "linux" and os.getppid() == parent:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

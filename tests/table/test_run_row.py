@@ -1,7 +1,7 @@
 """A row is whole or not there, whatever moment its process is killed at."""
 
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,40 +13,21 @@ import pytest
 
 sys.path += [str(Path(__file__).parents[1] / part) for part in ("training", "faults")]
 
-from small_table import (ROWS, damaged_files, draw_twins, in_child, row_digest,  # noqa: E402
+from small_table import (CHAIN, KILLED, POINTS, ROWS, command, config_of,  # noqa: E402
+                         damaged_files, draw_twins, environment, execute_here, exit_code,
+                         forked, in_child, newest_step, quick_rows, reference_digests, row_digest, run_digest,
                          shrink)
-from toy_training import KILLED, newest_state  # noqa: E402
 
 from deeplab.errors import DataError, KernelDied, LockedError, Stopped, UsageError  # noqa: E402
 from deeplab.files import read_json, write_json  # noqa: E402
 from deeplab.locks import is_locked, locked  # noqa: E402
 from deeplab.table import fingerprint, notebook, run_row  # noqa: E402
-from deeplab.table.config import RunConfig  # noqa: E402
-from deeplab.table.experiment import Experiment  # noqa: E402
-from deeplab.table.outcome import outcome_facts, save_outcome  # noqa: E402
 from deeplab.table.results import collect  # noqa: E402
-
-TRAINING = [f"write-{place}-{name}" for name in ("step-0000003.pt", "checkpoints.json")
-            for place in ("begin", "flushed", "synced", "done")]
-TRAINING += ["checkpoint-before-manifest", "step:1", "step:6", "evaluation:2", "evaluation:5"]
-RUNNER = [f"write-{place}-{name}" for name in ("run.json", "outcome.json", "notebook.ipynb")
-          for place in ("begin", "flushed", "synced", "done")]
-RUNNER += ["before-notebook", "before-result", "after-result"]
 
 
 @pytest.fixture(scope="module")
 def data_root(tmp_path_factory):
     return draw_twins(tmp_path_factory.mktemp("data"))
-
-
-def execute_here(path, draft, parameters, *, folder):
-    """What the notebook of a row does, without a kernel and without figures."""
-    del os.environ["DEEPLAB_PARENT"]  # meant for a process of its own
-    experiment = Experiment(RunConfig.of(**parameters))
-    outcome = experiment.train()
-    save_outcome(folder, outcome_facts(experiment, outcome, gmacs=1.0))
-    cells = [nbformat.v4.new_code_cell("1", execution_count=1)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), draft)
 
 
 @pytest.fixture(autouse=True)
@@ -59,40 +40,69 @@ def small(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def config_of(row_id, results, data_root, **more):
-    return RunConfig.of(row_id=row_id, results_root=results, data_root=data_root, **more)
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return tmp_path_factory.mktemp("results")
 
 
 @pytest.fixture(scope="module")
-def references(data_root, tmp_path_factory):
-    """The digest of an undisturbed run of each row."""
-    results, digests = tmp_path_factory.mktemp("results"), {}
-    for row_id in ROWS:
-        def run(row_id=row_id):
-            shrink()
-            run_row.execute, fingerprint.code = execute_here, lambda: ["this code"]
-            run_row.run_row(config_of(row_id, results, data_root))
-        assert in_child(run) == 0
-        digests[row_id] = row_digest(results / "demo" / row_id / "seed0")
-    assert len(set(digests.values())) == len(ROWS)
-    return digests
+def references(data_root, results):
+    """The digest of an undisturbed run of each row, below `results`."""
+    return reference_digests(results, data_root)
 
 
 @pytest.mark.parametrize("row_id", ROWS)
-@pytest.mark.parametrize("point", TRAINING + RUNNER)
-def test_a_row_killed_at_a_named_point_ends_as_if_nothing_had_happened(
-        references, data_root, tmp_path, row_id, point):
+def test_a_row_killed_at_every_named_point_in_turn_ends_as_if_nothing_had_happened(
+        references, data_root, tmp_path, row_id):
     config = config_of(row_id, tmp_path, data_root)
-    assert in_child(run_row.run_row, config, crash=point) == KILLED
-    is_done = (config.folder / "result.json").exists()
-    assert is_done == (point == "after-result")
-    trained = newest_state(config.folder)["step"] if (
-        config.folder / "checkpoints/checkpoints.json").exists() else 0
+    for point, step in CHAIN:
+        assert in_child(run_row.run_row, config, crash=point) == KILLED, point
+        assert newest_step(config.folder) == step, point  # nothing is lost beyond a checkpoint
+        assert (config.folder / "result.json").exists() == (point == "after-result")
+        assert all(path.name.startswith(".tmp-") for path in damaged_files(tmp_path)), point
     assert in_child(run_row.run_row, config) == 0
     assert row_digest(config.folder) == references[row_id]
     assert damaged_files(tmp_path) == []
-    if point in RUNNER[4:]:
-        assert trained == 8  # nothing was left to train
+
+
+def test_the_named_points_are_all_that_the_package_has():
+    sources = "".join(path.read_text(encoding="utf-8")
+                      for path in Path(run_row.__file__).parents[1].rglob("*.py"))
+    named = set(re.findall(r'crash_point\(f?"([a-z-]+)', sources))
+    assert {point for point in named if "download" not in point} == {
+        re.sub("(write-[a-z]+-).*|:.*", r"\1", point) for point in POINTS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row_id", ROWS)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_row_killed_at_one_named_point_ends_as_if_nothing_had_happened(
+        references, data_root, tmp_path, row_id, point):
+    config = config_of(row_id, tmp_path, data_root)
+    assert in_child(run_row.run_row, config, crash=point) == KILLED
+    assert in_child(run_row.run_row, config) == 0
+    assert row_digest(config.folder) == references[row_id]
+    assert damaged_files(tmp_path) == []
+
+
+def test_a_killed_kernel_is_reported_as_one_and_the_same_command_goes_on(
+        references, results, data_root, tmp_path):
+    config = config_of(ROWS[0], tmp_path, data_root)
+    words = command(*config.command)
+    first = subprocess.run(words, env=environment(DEEPLAB_CRASH="step:5"), capture_output=True,
+                           text=True, timeout=100)
+    assert first.returncode == KernelDied.exit_code, first.stderr
+    assert re.match("E-KERNEL the notebook's kernel ended without a word(.|\n)*"
+                    "last logged step: 4(.|\n)*do: .*run the same command again", first.stderr)
+    marked = nbformat.read(config.folder / "notebook.ipynb", as_version=4)
+    assert "did not end" in marked.cells[0].source
+    assert not (config.folder / "result.json").exists() and newest_step(config.folder) == 4
+    again = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=100)
+    assert again.returncode == 0, again.stderr
+    assert "mIoU" in again.stdout
+    assert run_digest(config.folder) == run_digest(results / "demo" / ROWS[0] / "seed0")
+    cells = nbformat.read(config.folder / "notebook.ipynb", as_version=4).cells
+    assert all(cell.execution_count for cell in cells if cell.cell_type == "code")
 
 
 def test_a_row_that_is_done_is_left_alone(references, data_root, tmp_path):
@@ -163,15 +173,37 @@ def test_a_change_during_the_run_is_noticed(references, data_root, tmp_path, mon
     assert "did not end" in marked.cells[0].source and "E-CHANGED" in marked.cells[0].source
 
 
+def start_against_another(config, number):
+    """Run a row against another process that does, and note how long it took to be refused."""
+    def write(*arguments, **options):
+        (config.folder / f"writer-{number}").touch()
+        deadline = time.monotonic() + 30
+        while not list(config.folder.glob("refused-*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        raise Stopped("E-STOPPED")
+
+    run_row.execute, start = write, time.monotonic()
+    run_row.surroundings = run_row.fingerprint = lambda *arguments: {}
+    try:
+        run_row.run_row(config)
+    except LockedError as error:
+        write_json(config.folder / f"refused-{number}",
+                   {"seconds": time.monotonic() - start, "text": str(error)})
+        raise
+
+
 def test_fifty_double_starts_have_one_writer_and_one_that_is_told_who(data_root, tmp_path):
-    config = config_of(ROWS[0], tmp_path, data_root)
-    with locked(config.folder / "lock"):
-        for _ in range(50):
-            start = time.monotonic()
-            with pytest.raises(LockedError, match=f"E-LOCKED(.|\n)*pid {os.getpid()} on "):
-                run_row.run_row(config)
-            assert time.monotonic() - start < 2
-    assert not (config.folder / "run.json").exists()
+    configs = [config_of(ROWS[0], tmp_path / str(number), data_root) for number in range(50)]
+    children = []
+    for config in configs:
+        children.append([forked(start_against_another, config, number) for number in "ab"])
+        time.sleep(0.02)  # or the machine would be busy with a hundred starts at once
+    for config, pair in zip(configs, children, strict=True):
+        assert sorted(map(exit_code, pair)) == [LockedError.exit_code, Stopped.exit_code]
+        assert len(list(config.folder.glob("writer-*"))) == 1
+        refused = read_json(next(config.folder.glob("refused-*")))
+        assert refused["seconds"] < 2
+        assert re.match(r"E-LOCKED(.|\n)*found: pid \d+ on \S+ since ", refused["text"])
 
 
 def test_fifty_killed_owners_leave_no_stale_lock(tmp_path):
@@ -221,10 +253,11 @@ def test_an_out_of_memory_kill_is_told_from_other_deaths(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_when_nothing_trains_stops_the_row(tmp_path, number):
+    before = signal.getsignal(number)
     with pytest.raises(Stopped, match="E-STOPPED"), run_row.forwarded_signals(tmp_path):
         os.kill(os.getpid(), number)
         time.sleep(5)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is before
 
 
 def test_a_signal_is_passed_on_to_the_process_that_trains(tmp_path):

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from toy_training import (KILLED, STEPS, in_child, log_lines, newest_state, run_digest, toy_model,
-                          toy_train)
+from toy_training import (KILLED, STEPS, exit_code, forked, in_child, log_lines, newest_state,
+                          newest_step, run_digest, toy_model, toy_train)
 
 from deeplab.errors import CheckpointError, DivergedError, ResourceError, Stopped
-from deeplab.training.distributed import launch
+from deeplab.files import atomic_write
+from deeplab.training import distributed, loop
+from deeplab.training.checkpoint import Checkpoints
+from deeplab.training.distributed import joined, launch
 from deeplab.training.ranks import ALONE, Ranks
 
 HERE = Path(__file__).parent
@@ -35,14 +38,10 @@ def one_rank(folder, rank, world, port, timeout=20.0, **options):
 
 def forked_ranks(folder, world=2, crash=("", ""), **options):
     """Train in forked ranks, which start at once; their exit codes."""
-    port, children = free_port(), []
-    for rank in range(world):
-        child = os.fork()
-        if child == 0:
-            os._exit(in_child(one_rank, folder, rank, world, port, crash=crash[rank],
-                              **options) % 256)
-        children.append(child)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    port = free_port()
+    children = [forked(one_rank, folder, rank, world, port, crash=crash[rank], **options)
+                for rank in range(world)]
+    return [exit_code(child) for child in children]
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +61,41 @@ def test_two_ranks_keep_the_batch_and_are_repeatable(reference, tmp_path):
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-@pytest.mark.parametrize("point", ["step:2", "step:8", "evaluation:2", "step:12"])
-def test_the_death_of_a_rank_ends_the_other_and_changes_no_bit(reference, tmp_path, rank, point):
-    crash = ["", ""]
-    crash[rank] = point
-    codes = forked_ranks(tmp_path, crash=crash)
-    assert codes[rank] == KILLED % 256 and codes[1 - rank] not in (0, KILLED % 256)
+def test_the_death_of_a_rank_at_four_points_ends_the_other_and_changes_no_bit(
+        reference, tmp_path, rank):
+    for point, step in [("step:2", 0), ("evaluation:1", 5), ("step:4", 6), ("evaluation:2", 10)]:
+        crash = ["", ""]
+        crash[rank] = point
+        codes = forked_ranks(tmp_path, crash=crash)
+        assert codes[rank] == KILLED and codes[1 - rank] not in (0, KILLED), point
+        assert newest_step(tmp_path) == step, point
+    assert forked_ranks(tmp_path) == [0, 0]
+    assert run_digest(tmp_path) == run_digest(reference)
+
+
+def hang_in_step(number):
+    """Stop this process for ever in its step `number`."""
+    real, calls = loop.train_step, []
+
+    def train_step(*arguments, **options):
+        calls.append(1)
+        if len(calls) == number:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return real(*arguments, **options)
+    loop.train_step = train_step
+
+
+def test_a_rank_that_hangs_ends_the_other_and_changes_no_bit(reference, tmp_path):
+    def hanging(*arguments, **options):
+        hang_in_step(8)
+        one_rank(*arguments, **options)
+
+    port = free_port()
+    waiting = forked(one_rank, tmp_path, 0, 2, port, timeout=3.0)
+    hung = forked(hanging, tmp_path, 1, 2, port, timeout=3.0)
+    assert exit_code(waiting) == 99
+    os.kill(hung, signal.SIGKILL)
+    assert exit_code(hung) == KILLED and newest_step(tmp_path) == 6
     assert forked_ranks(tmp_path) == [0, 0]
     assert run_digest(tmp_path) == run_digest(reference)
 
@@ -106,11 +134,9 @@ def score_ranks(path, count, rank, world, port):
 
 def test_two_ranks_and_one_process_score_the_same_integers(tmp_path):
     port, count = free_port(), 7
-    child = os.fork()
-    if child == 0:
-        os._exit(in_child(score_ranks, tmp_path / "x", count, 1, 2, port))
+    child = forked(score_ranks, tmp_path / "x", count, 1, 2, port)
     assert in_child(score_ranks, tmp_path / "two", count, 0, 2, port) == 0
-    assert os.waitpid(child, 0)[1] == 0
+    assert exit_code(child) == 0
     assert in_child(score_ranks, tmp_path / "one", count, 0, 1, port) == 0
     two, one = torch.load(tmp_path / "two"), torch.load(tmp_path / "one")
     assert torch.equal(two[0], one[0]) and two[0].dtype == torch.int64
@@ -118,25 +144,80 @@ def test_two_ranks_and_one_process_score_the_same_integers(tmp_path):
     assert two[0].sum() == count * 48 * 48
 
 
-def run_launch(folder, monkeypatch, *, crash="", timeout="10", say=lambda text: None, module="toy_rank"):
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-    monkeypatch.setenv("TOY_CRASH", crash)
-    monkeypatch.setenv("DEEPLAB_RANK_TIMEOUT", timeout)
+def run_launch(folder, monkeypatch, *, crash="", module="toy_rank", say=lambda text: None):
+    """`launch` two ranks that give up after 8 s without another, and are killed 1 s later."""
+    for name, value in [("PYTHONPATH", f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"),
+                        ("TOY_CRASH", crash), ("DEEPLAB_RANK_TIMEOUT", "8"),
+                        ("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "1")]:
+        monkeypatch.setenv(name, value)
     launch(module, [str(folder)], processes=2, folder=folder, threads=1, say=say)
 
 
-def test_launch_starts_hanging_ranks_afresh(reference, tmp_path, monkeypatch):
+@pytest.mark.slow
+@pytest.mark.parametrize("crash", ["1:hang:8", "0:hang:8", "0:step:8", "1:step:8",
+                                   "0:write-flushed-step-0000006.pt"])
+def test_launch_starts_dead_or_hanging_ranks_afresh(reference, tmp_path, monkeypatch, crash):
     said = []
-    run_launch(tmp_path, monkeypatch, crash="1:hang:8", timeout="5", say=said.append)
+    run_launch(tmp_path, monkeypatch, crash=crash, say=said.append)
     assert run_digest(tmp_path) == run_digest(reference)
-    assert "a rank died or hung; going on from step 6" in said
+    assert "a rank died or hung; going on from step" in " ".join(said)
     assert not live_ranks(tmp_path)
 
 
-def test_launch_gives_up_after_three_starts_without_progress(tmp_path, monkeypatch):
-    with pytest.raises(ResourceError, match="E-RANK the ranks ended 3 times") as caught:
+def test_what_ranks_that_cannot_start_said_is_passed_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "TRIES", 1)
+    with pytest.raises(ResourceError, match="E-RANK the ranks ended 1 times") as caught:
         run_launch(tmp_path, monkeypatch, module="no_such_module")
-    assert "No module named" in str(caught.value)
+    assert "No module named no_such_module" in str(caught.value)
+    assert "(exitcode: 1)" in str(caught.value) and "ChildFailedError" not in str(caught.value)
+
+
+def launch_with(monkeypatch, folder, starts):
+    """`launch` with `starts` in place of torchrun: each is called with the folder, in turn."""
+    def run_ranks(command, processes, folder, threads, say):
+        atomic_write(folder / "ranks.log", "")
+        return starts.pop(0)(folder), False
+    monkeypatch.setattr(distributed, "_run_ranks", run_ranks)
+    launch("toy_rank", [], processes=2, folder=folder, threads=1, say=lambda text: None)
+
+
+def dies(folder):
+    return 1
+
+
+def advances(folder):
+    checkpoints = Checkpoints(folder / "checkpoints", {})
+    checkpoints.save(checkpoints.newest + 1, {})
+    return 1
+
+
+def test_launch_gives_up_after_three_starts_without_progress(tmp_path, monkeypatch):
+    starts = [dies, dies, dies, dies]
+    with pytest.raises(ResourceError, match="E-RANK the ranks ended 3 times"):
+        launch_with(monkeypatch, tmp_path, starts)
+    assert len(starts) == 1
+
+
+def test_launch_goes_on_as_long_as_there_is_progress(tmp_path, monkeypatch):
+    starts = [dies, dies, advances, dies, advances, dies, dies, lambda folder: 0]
+    launch_with(monkeypatch, tmp_path, starts)
+    assert starts == []
+
+
+def test_an_error_of_a_rank_is_raised_where_it_was_launched(tmp_path, monkeypatch):
+    def diverges(folder):
+        os.environ.update(RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", LOCAL_RANK="0",
+                          MASTER_PORT=str(free_port()))
+        with joined(folder) as ranks:
+            toy_train(folder, ranks=ranks, base_lr=1e30)
+
+    def start(folder):
+        return in_child(diverges, folder)
+
+    with pytest.raises(DivergedError, match="E-DIVERGED"):
+        launch_with(monkeypatch, tmp_path, [start])
+    with pytest.raises(ResourceError):  # a report of an earlier start is not raised again
+        launch_with(monkeypatch, tmp_path, [dies, dies, dies])
 
 
 def live_ranks(folder) -> list[str]:
@@ -148,7 +229,10 @@ def live_ranks(folder) -> list[str]:
 STARTER = """
 import sys
 from pathlib import Path
-from deeplab.training.distributed import launch
+from deeplab.files import atomic_write
+from deeplab.training import distributed, loop
+from deeplab.training.checkpoint import Checkpoints
+from deeplab.training.distributed import joined, launch
 folder = Path(sys.argv[1])
 try:
     launch("toy_rank", [str(folder)], processes=2, folder=folder, threads=1)
@@ -158,10 +242,12 @@ except Exception as error:
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [
+    signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_the_ranks_stop_or_end_with_the_process_that_launched_them(tmp_path, number):
     starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)],
-                               env=os.environ | {"PYTHONPATH": str(HERE)},
+                               env=os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}"
+                                                 f"{os.environ.get('PYTHONPATH', '')}"},
                                stdout=subprocess.PIPE, text=True)
     log = tmp_path / "log.jsonl"
     deadline = time.monotonic() + 100
@@ -176,9 +262,3 @@ def test_the_ranks_stop_or_end_with_the_process_that_launched_them(tmp_path, num
     while live_ranks(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert live_ranks(tmp_path) == []
-
-
-def test_an_error_of_a_rank_is_raised_where_it_was_launched(tmp_path, monkeypatch):
-    monkeypatch.setenv("TOY_LR", "1e30")
-    with pytest.raises(DivergedError, match="E-DIVERGED"):
-        run_launch(tmp_path, monkeypatch)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from toy_training import (KILLED, POINTS, STEPS, ToySet, in_child, log_lines, newest_state,
-                          run_digest, state_digest, toy_model, toy_train)
+                          newest_step, run_digest, state_digest, toy_model, toy_train)
 
 from deeplab.errors import DivergedError, LockedError, ResourceError, UsageError
 from deeplab.files import sha256
@@ -140,19 +140,37 @@ FORGETS = {
 }
 
 
-@pytest.mark.parametrize("item", FORGETS)
-def test_every_saved_item_is_needed(reference, tmp_path, item):
-    assert in_child(toy_train, tmp_path, crash="step:8") == KILLED
-    state, folder = newest_state(tmp_path), tmp_path / "checkpoints"
-    assert state["step"] == 6
-    FORGETS[item](state)
-    state["log_size"] = state["log_size"] or (tmp_path / "log.jsonl").stat().st_size
+def change_newest(run, change):
+    """Replace the newest checkpoint of a run by one that `change` was applied to."""
+    state, folder = newest_state(run), run / "checkpoints"
+    change(state)
+    state["log_size"] = state["log_size"] or (run / "log.jsonl").stat().st_size
     entries = json.loads((folder / "checkpoints.json").read_text())
     torch.save(state, folder / entries[-1]["file"])
     entries[-1]["sha256"] = sha256(folder / entries[-1]["file"])
     (folder / "checkpoints.json").write_text(json.dumps(entries))
+
+
+@pytest.mark.parametrize("item", FORGETS)
+def test_every_saved_item_is_needed(reference, tmp_path, item):
+    assert in_child(toy_train, tmp_path, crash="step:8") == KILLED
+    assert newest_step(tmp_path) == 6
+    change_newest(tmp_path, FORGETS[item])
     assert in_child(toy_train, tmp_path) == 0
     assert run_digest(tmp_path) != run_digest(reference)
+
+
+def test_the_gradient_scale_of_mixed_precision_is_needed(tmp_path):
+    digests = []
+    for name, forgets in (("whole", None), ("resumed", False), ("forgotten", True)):
+        folder = tmp_path / name
+        if forgets is not None:
+            assert in_child(toy_train, folder, amp=True, crash="step:8") == KILLED
+        if forgets:
+            change_newest(folder, lambda state: state["scaler"].update(scale=2.0))
+        assert in_child(toy_train, folder, amp=True) == 0
+        digests.append(run_digest(folder))
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_nothing_is_saved_beside_what_the_control_covers(reference):

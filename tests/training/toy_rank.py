@@ -39,8 +39,7 @@ def main(folder: str) -> None:
     """Train with the other ranks in `folder`."""
     with joined(Path(folder)) as ranks:
         arm(Path(folder), ranks.rank)
-        base_lr = float(os.environ.get("TOY_LR", 0.05))
-        toy_train(Path(folder), ranks=ranks, identity={"processes": ranks.world}, base_lr=base_lr)
+        toy_train(Path(folder), ranks=ranks, identity={"processes": ranks.world})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from deeplab.data.augment import EvalTransform, TrainTransform
 from deeplab.data.sampling import TrainSamples
 from deeplab.evaluation.inference import evaluate
 from deeplab.model.network import DeepLabV3
+from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.loop import Settings, train
 from deeplab.training.ranks import ALONE
 
@@ -83,6 +84,11 @@ def toy_train(folder: Path, *, ranks=ALONE, scored: int = 5, model=None, data=No
 
 def in_child(function, *arguments, crash: str = "", **options) -> int:
     """Call `function` in a forked process; its exit code, negative for a signal, 99 for an error."""
+    return exit_code(forked(function, *arguments, crash=crash, **options))
+
+
+def forked(function, *arguments, crash: str = "", **options) -> int:
+    """Begin to call `function` in a forked process; its process id."""
     child = os.fork()
     if child == 0:
         code = 99
@@ -96,6 +102,11 @@ def in_child(function, *arguments, crash: str = "", **options) -> int:
                 traceback.print_exc(file=sys.stderr)
         finally:
             os._exit(code)
+    return child
+
+
+def exit_code(child: int) -> int:
+    """Wait for a forked process; its exit code, negative for a signal."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -106,6 +117,11 @@ def newest_state(folder: Path) -> dict:
     """The content of the newest checkpoint below `folder`."""
     entries = json.loads((folder / "checkpoints" / "checkpoints.json").read_text())
     return torch.load(folder / "checkpoints" / entries[-1]["file"], weights_only=True)
+
+
+def newest_step(folder: Path) -> int:
+    """The step of the newest checkpoint of a run, 0 if it has none."""
+    return Checkpoints(folder / "checkpoints", {}).newest
 
 
 def state_digest(value) -> str:
