@@ -40,6 +40,7 @@ class Table:
         self.words = command("table", "--rows", options.rows, "--jobs", options.jobs,
                              "--results", results, *where)
         self.environment = environment() if data else dict(os.environ)
+        self.orphans = 0
 
     def start(self) -> subprocess.Popen:
         """Start it in a session of its own, as a terminal does."""
@@ -51,6 +52,13 @@ class Table:
         """The lock files called `name` that a process holds now."""
         return [folder / name for _, _, folder in run_folders(self.results, "demo")
                 if is_locked(folder / name)]
+
+    def outlived(self, pids: list[int]) -> int:
+        """How many of `pids` still run in five seconds; they are counted as orphans."""
+        time.sleep(5)
+        count = len(alive(pids))
+        self.orphans += count
+        return count
 
     def numbers(self) -> list[dict[str, str]]:
         """`table.csv` without what a clock or the system decides."""
@@ -88,10 +96,8 @@ def kill_table(table: Table, pause: float, *, whole_tree: bool) -> str:
     for pid in [process.pid, *(tree if whole_tree else [])]:
         kill(pid)
     process.wait()
-    time.sleep(5)
-    left = alive(tree)
     return (f"kill -9 after {pause:.1f} s {'with' if whole_tree else 'without'} its {len(tree)} "
-            f"descendants; {len(left)} alive 5 s later")
+            f"descendants; {table.outlived(tree)} alive 5 s later")
 
 
 def kill_kernel(table: Table) -> str:
@@ -114,7 +120,7 @@ def press_control_c(table: Table, pause: float) -> str:
     start = time.monotonic()
     code = process.wait()
     return (f"Ctrl-C after {pause:.1f} s; ended with {code} in {time.monotonic() - start:.1f} s, "
-            f"{len(alive(tree))} processes alive")
+            f"{table.outlived(tree)} descendants alive 5 s later")
 
 
 def main() -> None:
@@ -140,6 +146,7 @@ def main() -> None:
         print(press_control_c(disturbed, draw.uniform(3, seconds / 5)), flush=True)
         print(kill_kernel(disturbed), flush=True)
         wrong += ["the disturbed table did not finish"] if disturbed.start().wait() else []
+        wrong += ["a process outlived the command"] if disturbed.orphans else []
         wrong += ["table.csv differs"] if whole.numbers() != disturbed.numbers() else []
         wrong += [f"damaged: {path}" for path in damaged_files(disturbed.results)]
         wrong += [f"{row_id} differs" for row_id, seed, run in run_folders(whole.results, "demo")

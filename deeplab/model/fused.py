@@ -92,10 +92,10 @@ def needed_taps(weight: Tensor, padding: tuple[int, int], x: Tensor) -> tuple[Te
     On a map not longer than the padding these are all but the middle ones: a 3x3 kernel of
     such a rate has become a 1x1 one (Sec. 3.3).
     """
-    keep = [length > pad for length, pad in zip(x.shape[-2:], padding, strict=True)]
-    rows, columns = (slice(None) if kept else slice(size // 2, size // 2 + 1)
-                     for kept, size in zip(keep, weight.shape[-2:], strict=True))
-    return weight[:, :, rows, columns], [pad * kept for pad, kept in zip(padding, keep, strict=True)]
+    sides = list(zip(x.shape[-2:], padding, weight.shape[-2:], strict=True))
+    rows, columns = (slice(None) if length > pad else slice(size // 2, size // 2 + 1)
+                     for length, pad, size in sides)
+    return weight[:, :, rows, columns], [pad if length > pad else 0 for length, pad, _ in sides]
 
 
 class FusedBlock(nn.Module):

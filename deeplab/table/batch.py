@@ -129,7 +129,8 @@ def _stop(running: list[Job]) -> None:
     deadline = time.monotonic() + GRACE
     for job in running:
         try:
-            job.code = job.process.wait(max(1, deadline - time.monotonic()))
+            code = job.process.wait(max(1, deadline - time.monotonic()))
+            job.code = None if code == -signal.SIGTERM else code  # it had not yet begun
         except subprocess.TimeoutExpired:
             os.killpg(job.process.pid, signal.SIGKILL)
 

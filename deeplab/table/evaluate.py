@@ -16,6 +16,7 @@ import torch
 from deeplab.data.augment import EvalTransform
 from deeplab.evaluation.inference import Evaluation, evaluate
 from deeplab.files import sha256, write_json
+from deeplab.model.fused import optimize_for_inference
 from deeplab.model.pretrained import published_weights
 from deeplab.model.weightfile import origin
 from deeplab.model.weights import load_model
@@ -45,8 +46,9 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
                           results_root=results_root)
     model = load_model(path, config.row, config.profile.name)
     experiment = Experiment(config)
+    network = optimize_for_inference(model.to(experiment.device))
     evaluation = evaluate(
-        model.to(experiment.device), experiment.eval_set, transform=EvalTransform(config.resize),
+        network, experiment.eval_set, transform=EvalTransform(config.resize),
         num_classes=config.row.num_classes, inference=config.row.inference, window=config.crop,
         stride=config.slide_stride, scales=scales, flip=flip, device=experiment.device,
         progress=progress)

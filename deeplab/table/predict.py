@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from deeplab.data.augment import EvalTransform
 from deeplab.data.images import index_png, read_photo
@@ -19,7 +20,7 @@ from deeplab.data.labelset import LabelSet
 from deeplab.errors import DataError, UsageError
 from deeplab.evaluation.inference import predict
 from deeplab.files import atomic_write
-from deeplab.model.network import DeepLabV3
+from deeplab.model.fused import optimize_for_inference
 from deeplab.model.weightfile import origin
 from deeplab.model.weights import load_model
 from deeplab.table.config import RunConfig
@@ -54,7 +55,8 @@ def label_photos(words: Sequence[str], weights: Path, *, row_id: str | None = No
                             found=", ".join(twice[:8]), expected="names that differ",
                             do="label them in two runs, each with its own --out")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load_model(weights, config.row, config.profile.name).to(device)
+    model = optimize_for_inference(
+        load_model(weights, config.row, config.profile.name).to(device))
     for photo in photos:
         image = read_photo(photo)
         prediction = predict_photo(model, image, config, device=device)
@@ -99,7 +101,7 @@ def find_photos(words: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def predict_photo(model: DeepLabV3, image: np.ndarray, config: RunConfig, *,
+def predict_photo(model: nn.Module, image: np.ndarray, config: RunConfig, *,
                   device: str = "cpu") -> np.ndarray:
     """Train ids, uint8 (H, W), of an image uint8 (H, W, 3), in the row's inference mode."""
     return predict(model, EvalTransform(config.resize)(image), height=image.shape[0],
