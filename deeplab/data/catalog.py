@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 from deeplab.data import layout
 from deeplab.data.images import read_image, read_label
 from deeplab.data.labelset import IGNORE_INDEX, LabelSet, parse_label_set
+from deeplab.data.pack import Pack, Source, pack_path, write_pack
 from deeplab.errors import DataError, UsageError
 from deeplab.files import read_json
 from deeplab.profiles import unknown
@@ -78,14 +80,19 @@ class SegmentationDataset:
     An item is `(image, label)`: uint8 (H, W, 3) RGB, and uint8 (H, W) train ids with 255 =
     ignore, both at their original size. `root` is a data root or the dataset's own folder.
     Opening checks that every file is there; reading raises `DataError` (E-IMAGE, E-LABEL,
-    E-SIZE), and never skips an image, for that would be another dataset.
+    E-SIZE), and never skips an image, for that would be another dataset. If the split has been
+    packed, samples come from the pack, unless `use_pack` is false; a stale one is refused
+    (E-PACK).
     """
 
-    def __init__(self, dataset: str | LabelSet, root: Path | str, split: str):
+    def __init__(self, dataset: str | LabelSet, root: Path | str, split: str, *,
+                 use_pack: bool = True):
         self.label_set = get_dataset(dataset) if isinstance(dataset, str) else dataset
         self.split = split
         self.root = find_root(self.label_set, root)
         self.samples = self.label_set.layout.samples(self.root, split)
+        self.packed = Pack.open(self._pack_path, self._sources,
+                                lookup=self.label_set.lookup) if use_pack else None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -104,6 +111,8 @@ class SegmentationDataset:
         return self.root / self.samples[index].label
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if self.packed is not None:
+            return self.packed[index]
         image = read_image(self.image_path(index))
         label = read_label(self.label_path(index), self.label_set)
         if image.shape[:2] != label.shape:
@@ -114,3 +123,24 @@ class SegmentationDataset:
                 expected=f"{height} x {width} (height x width), as {self.image_path(index)}",
                 do="copy both files again from the same source")
         return image, label
+
+    @property
+    def _sources(self) -> list[Source]:
+        return [Source(sample.id, self.root / sample.image, self.root / sample.label)
+                for sample in self.samples]
+
+    @property
+    def _pack_path(self) -> Path:
+        return pack_path(self.root, self.label_set.name, self.split)
+
+    def pack(self, progress: Callable[[range], Iterable[int]] = iter) -> Path:
+        """Write the pack of this split, in place of an older one, and use it; returns the file.
+
+        `progress` may wrap the numbers of the samples. Raises as reading does, and
+        `ResourceError` (E-DISK, E-WRITE).
+        """
+        self.packed = None
+        samples = (self[index] for index in progress(range(len(self))))
+        path = write_pack(self._pack_path, samples, self._sources, lookup=self.label_set.lookup)
+        self.packed = Pack.open(path, self._sources, lookup=self.label_set.lookup)
+        return path

@@ -56,7 +56,7 @@ def verify(name: str, data_root: Path, *, part: bool = False) -> Report:
     root = find_root(label_set, data_root)
     report = Report(label_set.title, manifest=data_root / f"manifest-{name}.json")
     for split in label_set.split_sizes or label_set.layout.splits(root):
-        samples = SegmentationDataset(label_set, root, split)
+        samples = SegmentationDataset(label_set, root, split, use_pack=False)
         report.counts[split] = len(samples)
         report.problems += [] if part else _wrong_count(label_set, split, len(samples))
         _check_samples(samples, data_root, report)

@@ -24,8 +24,8 @@ from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.ranks import Ranks
 from deeplab.training.signals import PARENT, StopRequest, die_with_parent
 
-RANK_TIMEOUT = 80  # seconds that a rank waits for another one
-SHUTDOWN = 15  # seconds between SIGTERM and SIGKILL for the rest; both together < 2 minutes
+RANK_TIMEOUT = 75  # seconds that a rank waits for another one; torchrun kills that one 30 s later
+SHUTDOWN = 15  # seconds between SIGTERM and SIGKILL when the launcher is asked to stop
 TRIES = 3  # starts without a new checkpoint before giving up
 POLL = 0.1  # seconds
 WORDS = 1500  # characters of what the ranks printed, in a message
@@ -98,7 +98,7 @@ def joined(folder: Path, *, timeout: float | None = None) -> Iterator[Ranks]:
     """Be one of the ranks that torchrun started; an error of ours is left for `launch` to raise.
 
     A rank that waits longer than `timeout` seconds for another one gives up
-    (default: 80, or $DEEPLAB_RANK_TIMEOUT).
+    (default: 75, or $DEEPLAB_RANK_TIMEOUT).
     """
     ranks = Ranks.join(timeout=timeout or float(os.environ.get("DEEPLAB_RANK_TIMEOUT",
                                                                RANK_TIMEOUT)))

@@ -15,7 +15,7 @@ sys.path += [str(Path(__file__).parents[1] / part) for part in ("training", "fau
 
 from small_table import (CHAIN, KILLED, POINTS, ROWS, command, config_of,  # noqa: E402
                          damaged_files, draw_twins, environment, execute_here, exit_code,
-                         forked, in_child, newest_step, quick_rows, reference_digests, row_digest, run_digest,
+                         forked, in_child, newest_step, reference_digests, row_digest, run_digest,
                          shrink)
 
 from deeplab.errors import DataError, KernelDied, LockedError, Stopped, UsageError  # noqa: E402
@@ -71,18 +71,6 @@ def test_the_named_points_are_all_that_the_package_has():
     named = set(re.findall(r'crash_point\(f?"([a-z-]+)', sources))
     assert {point for point in named if "download" not in point} == {
         re.sub("(write-[a-z]+-).*|:.*", r"\1", point) for point in POINTS}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("row_id", ROWS)
-@pytest.mark.parametrize("point", POINTS)
-def test_a_row_killed_at_one_named_point_ends_as_if_nothing_had_happened(
-        references, data_root, tmp_path, row_id, point):
-    config = config_of(row_id, tmp_path, data_root)
-    assert in_child(run_row.run_row, config, crash=point) == KILLED
-    assert in_child(run_row.run_row, config) == 0
-    assert row_digest(config.folder) == references[row_id]
-    assert damaged_files(tmp_path) == []
 
 
 def test_a_killed_kernel_is_reported_as_one_and_the_same_command_goes_on(

@@ -94,3 +94,23 @@ def test_one_command_trains_in_two_processes_although_one_of_them_is_killed(data
     assert [result.returncode for result in results] == [0, 0], results[1].stderr
     assert "a rank died or hung; going on from step 5" in results[1].stdout
     assert row_digest(config.folder) == row_digest(whole.folder)
+
+
+@pytest.mark.slow
+def test_two_machines_train_one_row_with_the_commands_of_the_readme(data_root, tmp_path):
+    config = config_of(ROWS[0], tmp_path / "results", data_root, processes=2)
+    whole = config_of(ROWS[0], tmp_path / "whole", data_root, processes=2)
+    assert ranks(whole, "", "") == [0, 0]
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{sock.getsockname()[1]}"
+    words = [str(Path(sys.executable).with_name("torchrun")), "--nnodes", "2", "--nproc-per-node",
+             "1", "--max-restarts", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint,
+             "--rdzv-id", "voc_r50_d16", "-m", "deeplab.table.worker",
+             json.dumps(config.parameters)]
+    for more, code in (({"TEST_RANK": "1=step:6"}, 1), ({}, 0)):
+        nodes = [subprocess.Popen(words, env=environment(**more)) for _ in range(2)]
+        assert [node.wait(timeout=200) for node in nodes] == [code, code]
+    for each in (whole, config):
+        assert in_child(finish, each) == 0
+    assert row_digest(config.folder) == row_digest(whole.folder)

@@ -145,10 +145,9 @@ def test_two_ranks_and_one_process_score_the_same_integers(tmp_path):
 
 
 def run_launch(folder, monkeypatch, *, crash="", module="toy_rank", say=lambda text: None):
-    """`launch` two ranks that give up after 8 s without another, and are killed 1 s later."""
+    """`launch` two ranks that give up after 8 s without another."""
     for name, value in [("PYTHONPATH", f"{HERE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"),
-                        ("TOY_CRASH", crash), ("DEEPLAB_RANK_TIMEOUT", "8"),
-                        ("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "1")]:
+                        ("TOY_CRASH", crash), ("DEEPLAB_RANK_TIMEOUT", "8")]:
         monkeypatch.setenv(name, value)
     launch(module, [str(folder)], processes=2, folder=folder, threads=1, say=say)
 
