@@ -21,9 +21,9 @@ from pathlib import Path
 
 sys.path += [str(Path(__file__).parents[1] / "tests" / part) for part in ("training", "faults")]
 
-from small_table import (KILLED, POINTS, config_of, damaged_files, draw_twins, exit_code,  # noqa: E402
-                         forked, in_child, kill, logged_step, newest_step, quick_rows,
-                         reference_digests, row_digest)
+from small_table import (KILLED, POINTS, config_of, damaged_files,  # noqa: E402
+                         draw_twins, exit_code, forked, in_child, kill, logged_step,
+                         newest_step, quick_rows, reference_digests, row_digest)
 
 from deeplab.table.config import RunConfig  # noqa: E402
 from deeplab.table.rows import match_rows  # noqa: E402

@@ -23,7 +23,8 @@ from pathlib import Path
 
 sys.path += [str(Path(__file__).parents[1] / "tests" / part) for part in ("training", "faults")]
 
-from small_table import command, damaged_files, draw_twins, environment, kill, row_digest  # noqa: E402
+from small_table import (command, damaged_files, draw_twins, environment,  # noqa: E402
+                         kill, row_digest)
 
 from deeplab.locks import TRAINER, is_locked, owner  # noqa: E402
 from deeplab.table.results import run_folders  # noqa: E402

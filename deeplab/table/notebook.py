@@ -21,7 +21,7 @@ from deeplab.crash import crash_point
 from deeplab.errors import DeeplabError, KernelDied
 from deeplab.files import atomic_write, disk_errors, read_json_lines
 
-GRACE = 60  # seconds that a kernel gets to end after it was told to
+GRACE = 6  # seconds that a kernel gets to end; what trains has been asked to save before
 QUIET = "--IPKernelApp.log_level=50"  # or a kernel that is told to end says it was interrupted
 AUTOSAVE = 60  # seconds between two saves of the draft, at least
 

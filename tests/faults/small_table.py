@@ -171,5 +171,6 @@ def kill(process_id: int, number: int = signal.SIGKILL) -> None:
 
 
 __all__ = ["CHAIN", "KILLED", "POINTS", "ROWS", "command", "config_of", "damaged_files",
-           "draw_twins", "environment", "execute_here", "exit_code", "forked", "in_child", "kill", "logged_step",
-           "newest_step", "quick_rows", "reference_digests", "row_digest", "run_digest", "shrink"]
+           "draw_twins", "environment", "execute_here", "exit_code", "forked", "in_child", "kill",
+           "logged_step", "newest_step", "quick_rows", "reference_digests", "row_digest",
+           "run_digest", "shrink"]

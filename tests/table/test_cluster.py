@@ -1,8 +1,10 @@
 """Rows on a cluster: a real Dask cluster of two workers on this machine, and scripts for SLURM."""
 
+import importlib.util
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,8 +27,7 @@ from deeplab.table import cluster  # noqa: E402
 from deeplab.table.cluster import run_on_cluster, sbatch_script, starts  # noqa: E402
 
 needs_dask = pytest.mark.skipif(
-    subprocess.run([sys.executable, "-c", "import dask_jobqueue, distributed"],
-                   capture_output=True).returncode != 0,
+    not all(importlib.util.find_spec(name) for name in ("distributed", "dask_jobqueue")),
     reason="the optional extra [cluster] is not installed")
 
 
@@ -65,7 +66,6 @@ def two_workers(tmp_path, monkeypatch):
 
 
 def free_port():
-    import socket
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]

@@ -85,11 +85,11 @@ def test_more_gpus_than_there_are_is_refused(data_root, tmp_path, gpus):
 
 
 @pytest.mark.slow
-def test_one_command_trains_in_two_processes_although_one_of_them_is_killed(data_root, tmp_path):
+def test_one_command_trains_in_two_processes_although_one_is_killed(data_root, tmp_path):
     config, whole = (config_of(ROWS[0], tmp_path / name, data_root, processes=2)
                      for name in ("killed", "whole"))
-    results = [subprocess.run(command(*config.command), env=environment(TEST_QUICK="1", **more), timeout=200,
-                              capture_output=True, text=True)
+    results = [subprocess.run(command(*config.command), capture_output=True, text=True,
+                              env=environment(TEST_QUICK="1", **more), timeout=200)
                for config, more in ((whole, {}), (config, {"TEST_RANK": "1=step:6"}))]
     assert [result.returncode for result in results] == [0, 0], results[1].stderr
     assert "a rank died or hung; going on from step 5" in results[1].stdout

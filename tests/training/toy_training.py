@@ -83,7 +83,7 @@ def toy_train(folder: Path, *, ranks=ALONE, scored: int = 5, model=None, data=No
 
 
 def in_child(function, *arguments, crash: str = "", **options) -> int:
-    """Call `function` in a forked process; its exit code, negative for a signal, 99 for an error."""
+    """Call `function` in a forked process; its exit code: < 0 for a signal, 99 for an error."""
     return exit_code(forked(function, *arguments, crash=crash, **options))
 
 
