@@ -74,7 +74,8 @@ class View(NamedTuple):
                 gain, factor, count = self.exchange(pair, axis)
                 if count:
                     said.append(f"{words[0].upper()}{words[1:]}: {gain:+.2f} points for "
-                                f"{factor:.2f} times the {axis} (mean of {count} pairs).")
+                                f"{factor:.2f} times the {axis} (mean of {count} "
+                                f"pair{'s' * (count > 1)}).")
         return " ".join(said)
 
 
@@ -101,17 +102,17 @@ def draw(view: View) -> Figure:
     fig = plots.figure(2.3 * len(view.axes) + 0.8)
     grid = fig.subplots(len(view.axes), len(panels), squeeze=False, sharex="row", sharey="col")
     for line, axis in zip(grid, view.axes, strict=True):
+        line[0].set_xscale("linear" if axis == "parameters" else "log")
         for axes, rows, span in zip(line, panels.values(), spans, strict=True):
             _panel(axes, rows, axis, has_scores=len(view.axes) == 1)
             middle = (max(span) + min(span)) / 2
             axes.set_ylim(middle - half, middle + half)
-        line[0].set_xscale("linear" if axis == "parameters" else "log")
-        line[0].margins(x=0.2)
+        line[0].margins(x=0.25)
         line[len(line) // 2].set_xlabel(AXES[axis])
         line[0].set_ylabel("mIoU (per cent)")
     for axes, dataset in zip(grid[0], panels, strict=True):
         axes.set_title(dataset, loc="center")
-    fig.legend(loc="outside lower center", ncols=4, handles=_handles())
+    fig.legend(loc="outside lower center", ncols=4, handles=_handles(view))
     return fig
 
 
@@ -125,8 +126,9 @@ def _panel(axes: Axes, rows: Sequence[Row], axis: str, *, has_scores: bool) -> N
             axes.plot(x, y, marker, color=colour, markersize=8, markeredgewidth=2,
                       markerfacecolor=colour if output_stride == 8 else "white")
             if has_scores:
-                axes.annotate(f"{y:.2f}", (x, y), xytext=(0, 8), textcoords="offset points",
-                              ha="center")
+                above = backbone == "resnet101"  # the other below: two rows may nearly coincide
+                axes.annotate(f"{y:.2f}", (x, y), xytext=(0, 8 if above else -8), ha="center",
+                              va="bottom" if above else "top", textcoords="offset points")
     axes.xaxis.set_major_locator(FixedLocator(TICKS[axis]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
@@ -134,11 +136,12 @@ def _panel(axes: Axes, rows: Sequence[Row], axis: str, *, has_scores: bool) -> N
     axes.grid(axis="y")
 
 
-def _handles() -> list[Line2D]:
+def _handles(view: View) -> list[Line2D]:
     return [Line2D([], [], marker=marker, color=colour, linestyle="", markersize=8,
-                   markeredgewidth=2, markerfacecolor=face or colour, label=f"{text} {stride}")
-            for marker, colour, text in DEPTH_LOOKS.values()
-            for stride, face in (("D16", "white"), ("D8", None))]
+                   markeredgewidth=2, markerfacecolor=colour if stride == 8 else "white",
+                   label=f"{text} D{stride}")
+            for backbone, (marker, colour, text) in DEPTH_LOOKS.items()
+            if backbone in view.backbones for stride in (16, 8) if stride in view.output_strides]
 
 
 def explore(view: View | None = None, *, interactive: bool = False) -> None:
