@@ -1,9 +1,8 @@
-"""A row run in small for lesson 11: the losses of runs that are stopped and go on, well or badly."""
+"""A row run in small for lesson 11: losses of runs that are stopped and go on, well or badly."""
 
 from __future__ import annotations
 
 import functools
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -31,10 +30,9 @@ def stories() -> dict[str, dict[int, float]]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         found = {"never stopped": trained(root / "whole", STEPS)}
-        trained(root / "first", STOP)
         for name, forgotten in (("stopped, went on", None), ("momenta forgotten", "momenta"),
                                 ("random numbers forgotten", "random numbers")):
-            shutil.copytree(root / "first", root / name)
+            trained(root / name, STOP)
             found[name] = trained(root / name, STEPS, forgotten=forgotten)
     return found
 
@@ -61,8 +59,9 @@ def trained(results: Path, steps: int, *, forgotten: str | None = None) -> dict[
 def _forget(what: str, checkpoints: Checkpoints) -> None:
     """Write the newest checkpoint again with fresh momenta or other random numbers."""
     state = checkpoints.load()
+    step = state["step"]
     if what == "momenta":
         state["optimizer"]["state"] = {}
     else:
         state["torch_rng"] = [torch.Generator().manual_seed(1).get_state()]
-    checkpoints.save(state["step"], state)
+    checkpoints.save(step, state)

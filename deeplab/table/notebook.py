@@ -36,7 +36,8 @@ def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: 
     import papermill
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it says, we say
+    for name in ("papermill", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they say, we say
     killed_before = out_of_memory_kills()
     with tempfile.TemporaryDirectory(prefix="dl") as sockets:
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k",

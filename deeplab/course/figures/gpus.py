@@ -85,8 +85,8 @@ def memory(lines: Sequence[PlanLine]) -> Figure:
     bottom = np.zeros(len(lines))
     for field, colour in zip(fields(lines[0].memory), LINES, strict=False):
         height = np.array([getattr(line.memory, field.name) / GIB for line in lines])
-        axes.bar(range(len(lines)), height, 0.6, bottom, color=colour, edgecolor="white", linewidth=0.5,
-                 label=field.name)
+        axes.bar(range(len(lines)), height, 0.6, bottom, color=colour, edgecolor="white",
+                 linewidth=0.5, label=field.name)
         bottom += height
     for place, total in enumerate(bottom):
         axes.annotate(f"{total:.1f}", (place, total), (0, 3), textcoords="offset points",
