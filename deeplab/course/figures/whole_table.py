@@ -92,6 +92,7 @@ def seeds(scores: Mapping[str, Sequence[float]]) -> Figure:
 def _dots(axes, names: Sequence[str], values: Sequence[float], allowed: Sequence[float],
           colour: str) -> None:
     """One line per name: a dot, its value, and a band from -`allowed` to +`allowed`."""
+    axes.use_sticky_edges = False  # a band ends where it ends, not at the edge of the picture
     for place, (value, half) in enumerate(zip(values, allowed, strict=True)):
         axes.barh(place, 2 * half, left=-half, height=0.7, color=BAND)
         axes.plot(value, place, "o", color=colour,
@@ -101,4 +102,4 @@ def _dots(axes, names: Sequence[str], values: Sequence[float], allowed: Sequence
                       ha="left" if value >= 0 else "right")
     axes.axvline(0, color="black", linewidth=1)
     axes.set_yticks(range(len(names)), names)
-    axes.margins(x=0.22)
+    axes.margins(x=0.15)
