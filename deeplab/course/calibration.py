@@ -45,19 +45,17 @@ def reliability(confidence: np.ndarray, right: np.ndarray, *, bins: int = BINS) 
                            np.bincount(index, right, bins) / count)
 
 
-def confidences(experiment: Experiment, model: nn.Module, *,
-                sharpen: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def confidences(experiment: Experiment, model: nn.Module) -> tuple[np.ndarray, np.ndarray]:
     """The largest probability of each valid val pixel, and whether its class is right; (P,).
 
-    Logits are multiplied by `sharpen`, upsampled, and only then softmaxed, each image as a
-    whole.
+    Logits are upsampled first and then softmaxed, each image as a whole.
     """
     found, right = [], []
     transform = EvalTransform(experiment.config.resize)
     with torch.inference_mode():
         for image, label in (experiment.eval_set[index]
                              for index in range(len(experiment.eval_set))):
-            logits = model.eval()(transform(image)[None]).main.float() * sharpen
+            logits = model.eval()(transform(image)[None]).main.float()
             best = upsampled(logits, *label.shape)[0].softmax(0).max(0)
             valid = label != IGNORE_INDEX
             found.append(best.values.numpy()[valid])

@@ -26,7 +26,7 @@ def won(pairs):
 
 
 def test_the_share_of_all_pairs_is_correct():
-    assert checks.check_wins(lambda a, b: won(product(a, b))).startswith("Exercise 12.1: correct.")
+    assert checks.check_wins(lambda a, b: won(product(a, b))).startswith("Exercise 12.2: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [
@@ -50,7 +50,7 @@ def best(choices):
 
 def test_the_mean_best_of_all_choices_is_correct():
     assert checks.check_best_of(lambda scores, n: best(combinations(scores, n))).startswith(
-        "Exercise 12.2: correct.")
+        "Exercise 12.1: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [

@@ -78,7 +78,7 @@ def test_rows_of_a_lost_worker_run_again_and_finished_ones_never(
     started = {}
 
     def lose_a_worker():
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while logged_step(configs[1].folder) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
         row, _ = owner(configs[1].folder / "lock")

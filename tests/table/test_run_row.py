@@ -78,14 +78,14 @@ def test_a_killed_kernel_is_reported_as_one_and_the_same_command_goes_on(
     config = config_of(ROWS[0], tmp_path, data_root)
     words = command(*config.command)
     first = subprocess.run(words, env=environment(DEEPLAB_CRASH="step:5"), capture_output=True,
-                           text=True, timeout=100)
+                           text=True, timeout=400)
     assert first.returncode == KernelDied.exit_code, first.stderr
     assert re.match("E-KERNEL the notebook's kernel ended without a word(.|\n)*"
                     "last logged step: 4(.|\n)*do: .*run the same command again", first.stderr)
     marked = nbformat.read(config.folder / "notebook.ipynb", as_version=4)
     assert "did not end" in marked.cells[0].source
     assert not (config.folder / "result.json").exists() and newest_step(config.folder) == 4
-    again = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=100)
+    again = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=400)
     assert again.returncode == 0, again.stderr
     assert "mIoU" in again.stdout
     assert run_digest(config.folder) == run_digest(results / "demo" / ROWS[0] / "seed0")

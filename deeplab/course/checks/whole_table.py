@@ -1,4 +1,4 @@
-"""Checks of lesson 12: runs against runs, the best of several, a verdict, sixteen rows at once."""
+"""Checks of lesson 12: the best of several runs, runs against runs, a verdict, sixteen rows at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from deeplab.table.verdict import tolerance
 NEAR = 1e-9
 
 
-@exercise("12.1", "One run of each is one of these pairs, and you do not know which.")
+@exercise("12.2", "One run of each is one of these pairs, and you do not know which.")
 def check_wins(attempt: Callable[[Sequence[float], Sequence[float]], float]) -> str | None:
     """Compare `attempt(first, second)` with all pairs of one score of each."""
-    for first, second in (([50.0, 52.0, 51.0], [51.5, 49.0, 53.0]), ([50.0, 52.0], [52.0]),
+    for first, second in (([50.0, 52.0, 51.0], [51.5, 49.0, 53.0]), ([50.0, 52.0, 53.0], [52.0]),
                           ([50.0], [50.5, 49.0, 51.0, 52.0])):
         pairs = list(product(first, second))
         got, wanted = attempt(first, second), sum(b > a for a, b in pairs) / len(pairs)
@@ -41,7 +41,7 @@ def check_wins(attempt: Callable[[Sequence[float], Sequence[float]], float]) -> 
     return None
 
 
-@exercise("12.2", "A best score tells how many runs there were, too.")
+@exercise("12.1", "A best score tells how many runs there were, too.")
 def check_best_of(attempt: Callable[[Sequence[float], int], float]) -> str | None:
     """Compare `attempt(scores, n)` with the mean of the best over all choices of n scores."""
     scores = [77.1, 78.3, 76.4, 77.9]
@@ -89,9 +89,9 @@ def check_verdict(attempt: Callable[[Mapping[str, Any]], str]) -> str | None:
                  "miou": row.published_miou + difference}
         got = attempt(facts)
         if got != wanted:
-            state = "complete" if complete else "incomplete"
-            return (f"{row_id}, {profile}, {state}, {difference:+.1f} points, tolerance "
-                    f"{tolerance(row.dataset)}: got {got!r}, expected {wanted!r}. {sentence}").strip()
+            case = (f"{row_id}, {profile}, {'complete' if complete else 'incomplete'}, "
+                    f"{difference:+.1f} points, tolerance {tolerance(row.dataset)}")
+            return f"{case}: got {got!r}, expected {wanted!r}. {sentence}".strip()
     return None
 
 

@@ -31,7 +31,7 @@ AXES = {"GMACs": "GMACs of one crop, in eval mode",
         "parameters": "millions of parameters, in training",
         "hours": f"hours on {GPUS} {GPU}, predicted"}
 TICKS = {"GMACs": (100, 400), "parameters": (70, 80, 90), "hours": (1, 4, 16)}
-BETTER = {"output stride": "output stride 8 against 16", "depth": "101 layers against 50"}
+BETTER = {"output stride": "Output stride 8 against 16", "depth": "101 layers against 50"}
 DATASETS = tuple(dict.fromkeys(row.dataset for row in load_rows().values()))
 
 
@@ -70,12 +70,13 @@ class View(NamedTuple):
         """What the picture shows, in words."""
         said = [f"{len(self.rows)} of {len(load_rows())} rows."]
         for pair, words in BETTER.items():
-            for axis in self.axes:
-                gain, factor, count = self.exchange(pair, axis)
-                if count:
-                    said.append(f"{words[0].upper()}{words[1:]}: {gain:+.2f} points for "
-                                f"{factor:.2f} times the {axis} (mean of {count} "
-                                f"pair{'s' * (count > 1)}).")
+            found = {axis: self.exchange(pair, axis) for axis in self.axes}
+            gain, _, count = next(iter(found.values()), (0.0, 1.0, 0))
+            if count:
+                prices = ", ".join(f"{factor:.2f} times the {axis}"
+                                   for axis, (_, factor, _) in found.items())
+                said.append(f"{words}: {gain:+.2f} points for {prices} "
+                            f"(mean of {count} pair{'s' * (count > 1)}).")
         return " ".join(said)
 
 

@@ -71,7 +71,7 @@ def with_scales_and_flip(model: DeepLabV3, x: Tensor,
 def windows(height: int, width: int, *, window: int, stride: int) -> Figure:
     """How often each pixel of an image is seen by square windows, and where they lie."""
     visits = np.zeros((height, width), int)
-    fig = figure(3.4)
+    fig = figure(3.4, width=6.0)
     axes = fig.subplots()
     places = [(rows, columns) for rows in window_slices(height, window=window, stride=stride)
               for columns in window_slices(width, window=window, stride=stride)]
@@ -99,10 +99,10 @@ def scores(paper: Mapping[str, float], demo: Mapping[str, float]) -> Figure:
         numbers = list(values.values())
         ax.plot(range(len(numbers)), numbers, "o-", color=colour)
         for place, number in enumerate(numbers):
-            ax.annotate(f"{number:.1f}", (place, number), (0, 8), textcoords="offset points",
-                        ha="center")
+            ax.annotate(f"{number:.1f}", (place, number), (-6, 6), textcoords="offset points",
+                        ha="right")
         ax.set(xticks=range(len(numbers)), xticklabels=list(values), ylabel="mIoU, per cent",
-               xlim=(-0.4, len(numbers) - 0.6),
+               xlim=(-0.6, len(numbers) - 0.6),
                ylim=(min(numbers) - 1, max(numbers) + 1))
         ax.grid(axis="y")
         ax.set_title(title)
@@ -135,7 +135,7 @@ def band_curves(widths: Sequence[int], values: Mapping[str, Sequence[float]],
         axes.axhline(everywhere[name], color=colour, linewidth=1, linestyle=":",
                      label=f"{name}, all pixels")
     axes.set(xlabel="width of the band, pixels", ylabel="mIoU, per cent", xticks=widths,
-             ylim=(0, None), xlim=(0, None))
+             ylim=(0, 1.1 * max(everywhere.values())), xlim=(0, None))
     axes.grid(axis="y")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig

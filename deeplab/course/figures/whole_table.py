@@ -102,4 +102,4 @@ def _dots(axes, names: Sequence[str], values: Sequence[float], allowed: Sequence
                       ha="left" if value >= 0 else "right")
     axes.axvline(0, color="black", linewidth=1)
     axes.set_yticks(range(len(names)), names)
-    axes.margins(x=0.15)
+    axes.margins(x=0.22)
