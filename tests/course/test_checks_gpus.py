@@ -3,7 +3,6 @@
 import math
 
 import pytest
-import torch
 
 from deeplab.course.checks import gpus as checks
 

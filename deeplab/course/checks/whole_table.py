@@ -1,4 +1,4 @@
-"""Checks of lesson 12: the best of several runs, runs against runs, a verdict, sixteen rows at once."""
+"""Checks of lesson 12: the best of several, runs against runs, a verdict, all rows at once."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def shared_cells(maps: Mapping[int, Tensor], *, channel: int) -> Figure:
 
 @house_style
 def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int]) -> Figure:
-    """Multiply-adds of one crop by part, and bytes of a training step, by output stride."""
+    """Multiply-adds of one crop by part, and bytes of the maps of a step, by output stride."""
     fig = figure(3.2)
     left, right = fig.subplots(1, 2)
     names = [str(stride) for stride in macs]
@@ -115,8 +115,9 @@ def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int])
     left.set(title="One 512 x 512 crop", xlabel="billions of multiply-adds",
              ylabel="output stride", xlim=(0, 1.12 * start.max()))
     left.legend(loc="upper right")
-    right.set(title="A training step on 16 crops", xlabel="memory, GiB",
+    right.set(title="A training step on 16 crops", xlabel="memory of the maps, GiB",
               xlim=(0, 1.15 * max(memory.values()) / 2**30))
+    right.locator_params(axis="x", nbins=5, integer=True)
     for ax in (left, right):
         ax.invert_yaxis()
     return fig
