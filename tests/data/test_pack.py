@@ -110,8 +110,10 @@ def test_a_damaged_pack_is_refused(tree, keep):
 def test_verify_reads_the_files_and_not_the_pack(tree):
     tree.list("val", "n1")
     tree.list("trainaug", "n1")
-    path = opened(tree).pack()
-    path.write_bytes(b"")
+    for split in ("trainaug", "val"):
+        tree.list(split, "n0", "n1")
+        path = SegmentationDataset("voc", tree.root, split).pack()
+        path.write_bytes(b"")
     assert not verify("voc", tree.data_root, part=True).problems
 
 
