@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -98,9 +97,15 @@ def peak_memory(script: str, name: str) -> float:
 
 def print_peak(function: Callable[[], object]) -> None:
     """Call a function and print how far it lifted the peak of this process, in MB."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     function()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print(peak() - before)
+
+
+def peak() -> float:
+    """The most memory that this process has held so far, in MB (Linux only)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
