@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from deeplab.errors import UsageError
 from deeplab.evaluation.metrics import IGNORE_INDEX, class_iou, confusion_matrix, mean_iou
-from deeplab.evaluation.upsample import upsampled, upsampled_argmax
+from deeplab.evaluation.upsample import predicted_tiles, upsampled, upsampled_argmax
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -144,14 +144,22 @@ def evaluate(model: nn.Module, dataset: Sequence, *, transform: Callable[[np.nda
         for image, label in _loaded(dataset, transform, indices):
             with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
                 outputs = augmented(predict, image[None].to(device), scales=scales, flip=flip)
-            prediction = upsampled_argmax(outputs, *label.shape)[0].cpu()
-            counts = confusion_matrix(prediction, label, num_classes=num_classes,
-                                      ignore_index=IGNORE_INDEX)
+            counts = _counted(outputs, torch.tensor(label), num_classes)
             confusion += counts
             image_mious.append(mean_iou(counts))
             if progress is not None:
                 progress(len(image_mious), len(indices))
     return Evaluation(confusion, indices, image_mious, time.perf_counter() - start)
+
+
+def _counted(outputs: list[Tensor], label: Tensor, num_classes: int) -> Tensor:
+    """The confusion matrix of one image, int64 (K, K); its prediction is never held whole."""
+    label = label.to(outputs[0].device)
+    counts = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=label.device)
+    for window, prediction in predicted_tiles(outputs, *label.shape):
+        counts += confusion_matrix(prediction[0], label[window], num_classes=num_classes,
+                                   ignore_index=IGNORE_INDEX)
+    return counts.cpu()
 
 
 def predict(model: nn.Module, image: Tensor, *, height: int, width: int,

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from deeplab.errors import DataError, UsageError
+from deeplab.evaluation import upsample
 from deeplab.evaluation.inference import augmented, evaluate, slide, whole, window_slices
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
 
@@ -175,6 +176,15 @@ def test_the_prediction_is_scored_at_the_labels_own_size():
     assert result.mean_iou == mean_iou(total) != pytest.approx(np.mean(mious), abs=1e-9)
     assert (result.num_images, result.indices) == (3, [0, 1, 2])
     assert result.class_iou.shape == (3,) and result.seconds > 0
+
+
+def test_a_prediction_in_many_tiles_is_counted_once(monkeypatch):
+    model, dataset = TinyNetwork(), scenes(2)
+    whole = evaluate_tiny(model, dataset)
+    monkeypatch.setattr(upsample, "CPU_TILE", (5, 7))
+    tiled = evaluate_tiny(model, dataset)
+    assert torch.equal(tiled.confusion, whole.confusion)
+    assert tiled.image_mious == whole.image_mious
 
 
 def test_parts_of_a_dataset_add_up_to_the_whole():
