@@ -70,10 +70,11 @@ def make_optimizer(model: nn.Module, *, base_lr: float,
     """SGD with momentum 0.9 over all parameters alike.
 
     One group: weight decay also acts on biases and BatchNorm, and the new head learns at the
-    rate of the pretrained backbone (ssseg: an empty `params_rules`).
+    rate of the pretrained backbone (ssseg: an empty `params_rules`). `fused` updates all
+    parameters in one go.
     """
     return torch.optim.SGD(model.parameters(), lr=base_lr, momentum=MOMENTUM,
-                           weight_decay=weight_decay)
+                           weight_decay=weight_decay, fused=True)
 
 
 def segmentation_loss(logits: HasLogits, label: Tensor, *, aux_weight: float = AUX_WEIGHT,
