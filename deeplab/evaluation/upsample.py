@@ -63,7 +63,7 @@ def predicted_tiles(outputs: Sequence[Tensor], height: int,
 
 
 def bilinear_weights(cells: int, pixels: int, part: slice = slice(None)) -> tuple[slice, Tensor]:
-    """How pixels `part` of an axis, scaled from `cells` to `pixels`, mix the cells they lie between.
+    """How the pixels `part` of an axis, scaled from `cells` to `pixels`, mix the cells around.
 
     Returns the slice of cells concerned and float32 weights (pixels, cells): one minus the
     distance of the centres, measured in cells, where that is positive.
