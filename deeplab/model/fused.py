@@ -66,11 +66,11 @@ class FusedConv(nn.Module):
     def forward(self, x: Tensor, *, added: Tensor | None = None, relu: bool = True) -> Tensor:
         """relu(convolution + `added`), as wanted; `added` is overwritten."""
         if self.pack:
-            facts = (x, self.weight, self.bias, *self.geometry)
-            name = "relu" if relu else "none"
+            facts, after = (x, self.weight, self.bias, *self.geometry), "relu" if relu else None
             if added is None:
-                return torch.ops.mkldnn._convolution_pointwise(*facts, name, [], "")
-            return torch.ops.mkldnn._convolution_pointwise_(added, *facts, "add", 1.0, name, [], "")
+                return torch.ops.mkldnn._convolution_pointwise(*facts, after or "none", [], "")
+            return torch.ops.mkldnn._convolution_pointwise_(
+                added, *facts, "add", 1.0, after, [], "")
         padding, stride, rate, groups = self.geometry
         weight, padding = needed_taps(self.weight, padding, x)
         out = F.conv2d(x, weight, self.bias, stride, padding, rate, groups)
@@ -135,11 +135,15 @@ class FusedDeepLabV3(nn.Module):
         self.views = nn.ModuleList(
             FusedConv.of(branch[0], branch[1], side=side) for branch in (aspp.point, *aspp.atrous))
         self.image = FusedConv.of(aspp.image[0], aspp.image[1], side=None)
-        # the fusion's input channels in two parts: the views of the map, and the pooled one
+        # the fusion by parts of its input channels: a convolution of each view, and the pooled one
         weight, bias = folded(aspp.fusion[0], aspp.fusion[1])
-        views = weight.shape[1] - len(self.image.bias)
-        self.fusion = FusedConv(weight[:, :views], bias, like=aspp.fusion[0], side=side)
-        self.register_buffer("pooled_weight", weight[:, views:].detach().clone(), persistent=False)
+        *parts, pooled = weight.split(len(self.image.bias), dim=1)
+        self.fusion = nn.ModuleList(
+            FusedConv(part, torch.zeros_like(bias), like=aspp.fusion[0], side=side)
+            for part in parts)
+        self.register_buffer("bias", bias.detach().clone(), persistent=False)
+        self.register_buffer("pooled_weight", pooled.detach().permute(1, 0, 2, 3).contiguous(),
+                             persistent=False)
         self.classifier = FusedConv.of(model.classifier[-1], side=side)  # without its dropout
 
     def forward(self, image: Tensor) -> Logits:
@@ -147,21 +151,22 @@ class FusedDeepLabV3(nn.Module):
         check_image(image)
         x = self.stem(image.contiguous(memory_format=torch.channels_last))
         x = self.blocks(self.maxpool(x))
-        views = torch.cat([view(x) for view in self.views], dim=1)
-        fused = self.fusion(views, added=self._pooled_part(x))
+        fused = self._pooled_part(x)
+        for view, fusion in zip(self.views, self.fusion, strict=True):
+            fused = fusion(view(x), added=fused, relu=fusion is self.fusion[-1])
         return Logits(self.classifier(fused, relu=False).contiguous(), None)
 
     def _pooled_part(self, x: Tensor) -> Tensor:
-        """What the fusion makes of the pooled view, one vector spread over the map.
+        """What the fusion makes of the pooled view, one vector spread over the map, and its bias.
 
         (N, c_out, h, w): the same in every cell but the outermost, where taps fall outside.
         """
         pooled = self.image(x.mean((2, 3), keepdim=True))[..., 0, 0]
-        taps = torch.einsum("ockl,nc->nokl", self.pooled_weight, pooled)
+        taps = (pooled @ self.pooled_weight.flatten(1)).unflatten(1, self.pooled_weight.shape[1:])
         down, across = (inside(length, kernel).to(taps) for length, kernel in
                         zip(x.shape[-2:], taps.shape[-2:], strict=True))
-        return torch.einsum("nokl,yk,xl->nyxo", taps, down, across).permute(0, 3, 1, 2).to(
-            memory_format=torch.channels_last)
+        part = torch.einsum("nokl,yk,xl->nyxo", taps, down, across).add_(self.bias)
+        return part.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
 def inside(length: int, kernel: int) -> Tensor:
