@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch.utils.data import Subset
 
 from deeplab.files import read_json_lines
 from deeplab.table.config import RunConfig
@@ -41,10 +42,12 @@ def trained(results: Path, steps: int, *, forgotten: str | None = None) -> dict[
     """Train the demo of `ROW` below `results` up to `steps`, going on from what is there.
 
     `forgotten`, "momenta" or "random numbers", is first taken out of the newest checkpoint.
-    Returns the loss of each step; PyTorch's random state is left as it was.
+    Returns the loss of each step; the last one is scored on a single image, for no score is
+    wanted. PyTorch's random state is left as it was.
     """
     experiment = Experiment(RunConfig.of(row_id=ROW, max_steps=steps, results_root=results,
                                          processes=1))
+    experiment.eval_set = Subset(experiment.eval_set, range(1))
     folder = experiment.config.folder
     if forgotten:
         _forget(forgotten, Checkpoints(folder / "checkpoints", experiment.identity))

@@ -17,7 +17,7 @@ from deeplab.data.augment import EvalTransform
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
 
-ROW, STEPS = "voc_r50_d16", 120  # the network of lesson 0
+ROW, STEPS = "voc_r50_d16", 300  # the network that comes with the package
 OPENING_IMAGE = 1  # of the drawn VOC's val split: a person in front of a train
 COLOURS = {"stem": SKY, "conv": BLUE, "ASPP": ORANGE, "classifier": GREEN, "auxiliary": RED}
 
