@@ -95,16 +95,16 @@ def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, li
                columnspacing=1.2)
 
 
-def png(fig: Figure, *, colours: int | None = None) -> bytes:
-    """The figure as a PNG: opaque, no transparency and no date inside.
-
-    The colours are exact unless `colours`, at most 256, says how many may be left of them.
-    """
-    canvas, file = FigureCanvasAgg(fig), io.BytesIO()
+def drawn(fig: Figure) -> Image.Image:
+    """The figure as an opaque image."""
+    canvas = FigureCanvasAgg(fig)
     canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    if colours is not None:
-        image = image.quantize(colours, dither=Image.Dither.NONE)
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def png(image: Image.Image) -> bytes:
+    """The image as a PNG file, without a date inside."""
+    file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
@@ -113,16 +113,17 @@ def show(fig: Figure, *, alt: str, caption: str | None = None, file: Path | None
     """Display a figure here, with `alt` as its alternative text and a caption below.
 
     The caption is `alt` unless another is given: some viewers drop alternative texts, and
-    then the words below the picture are all that a screen reader has. With `file` the
-    picture is also written there as a PNG, whole or not at all.
+    then the words below the picture are all that a screen reader has. A large picture is shown
+    in 256 colours. With `file` it is also written there as a PNG, in all of its colours.
     """
     from IPython.display import Markdown, display
-    image = png(fig)
+    image = drawn(fig)
+    content = png(image)
     if file is not None:
-        atomic_write(file, image)
-    if len(image) > LARGE:
-        image = png(fig, colours=256)
-    data = {"image/png": base64.b64encode(image).decode(), "text/plain": alt}
+        atomic_write(file, content)
+    if len(content) > LARGE:
+        content = png(image.quantize(256, dither=Image.Dither.NONE))
+    data = {"image/png": base64.b64encode(content).decode(), "text/plain": alt}
     display(data, metadata={"image/png": {"alt": alt}}, raw=True)
     display(Markdown(f"*{caption or alt}*"))
     pyplot = sys.modules.get("matplotlib.pyplot")

@@ -6,15 +6,16 @@ runs between feature cells and not along them (Sec. 4.1: upsampled by 8 to full 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Height and width in pixels of what is upsampled at a time. On a CPU 2.5 MB of logits of 150
-# classes, which a cache holds; on a GPU more, since there each step costs a launch
-CPU_TILE, GPU_TILE = (64, 64), (512, 512)
+# Logits that are upsampled at a time: on a CPU what a cache holds, on a GPU more, since there
+# each step costs a launch
+ON_CPU, ON_GPU = 2 ** 19, 2 ** 26
 
 Window = tuple[slice, slice]  # rows, columns
 
@@ -51,15 +52,19 @@ def predicted_tiles(outputs: Sequence[Tensor], height: int,
     may win. Of equal classes the first wins.
     """
     cells = [output.float().permute(0, 2, 3, 1).contiguous() for output in outputs]
-    down, across = CPU_TILE if cells[0].device.type == "cpu" else GPU_TILE
-    for top in range(0, height, down):
-        for left in range(0, width, across):
-            window = (slice(top, min(top + down, height)),
-                      slice(left, min(left + across, width)))
+    side = max(1, math.isqrt(at_a_time(cells[0]) // cells[0][:, 0, 0].numel()))
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            window = (slice(top, min(top + side, height)), slice(left, min(left + side, width)))
             total = _upsampled_window(cells[0], height, width, window)
             for other in cells[1:]:
                 total += _upsampled_window(other, height, width, window)
             yield window, _argmax(total)
+
+
+def at_a_time(logits: Tensor) -> int:
+    """How many upsampled logits to hold at a time where `logits` lie."""
+    return ON_CPU if logits.device.type == "cpu" else ON_GPU
 
 
 def bilinear_weights(cells: int, pixels: int, part: slice = slice(None)) -> tuple[slice, Tensor]:

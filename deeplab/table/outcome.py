@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import math
 import resource
 from pathlib import Path
@@ -14,6 +16,10 @@ from deeplab.table.config import row_facts
 from deeplab.table.deviations import deviations
 from deeplab.table.experiment import Experiment, Outcome
 from deeplab.table.fingerprint import surroundings
+
+# A kernel that ends has the collector walk over a million objects; frozen they are passed over,
+# and the next row starts most of a second sooner
+atexit.register(gc.freeze)
 
 
 def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> dict[str, Any]:

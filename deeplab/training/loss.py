@@ -12,11 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deeplab.evaluation.upsample import bilinear_weights
-
-# Logits upsampled at a time: on a CPU what a cache holds; on a GPU, where each step costs a
-# launch, a crop of 512 x 512 with 150 classes
-CPU_STRIP, GPU_STRIP = 2 ** 19, 2 ** 26
+from deeplab.evaluation.upsample import at_a_time, bilinear_weights
 
 
 def mean_cross_entropy(logits: Tensor, label: Tensor, *, ignore_index: int) -> Tensor:
@@ -37,8 +33,7 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
         valid = label != ignore_index
         weight = (valid / valid.sum().clamp_min(1)).unsqueeze(-1)
         target = label.where(valid, 0).unsqueeze(-1)
-        size = CPU_STRIP if logits.device.type == "cpu" else GPU_STRIP
-        rows = max(1, size // (width * logits.shape[1]))
+        rows = max(1, at_a_time(logits) // (width * logits.shape[1]))
         total, gradient = logits.new_zeros(()), []
         for index, one in enumerate(cells):
             wide = torch.matmul(across, one)  # (h, W, K)

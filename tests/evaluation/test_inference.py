@@ -181,7 +181,7 @@ def test_the_prediction_is_scored_at_the_labels_own_size():
 def test_a_prediction_in_many_tiles_is_counted_once(monkeypatch):
     model, dataset = TinyNetwork(), scenes(2)
     whole = evaluate_tiny(model, dataset)
-    monkeypatch.setattr(upsample, "CPU_TILE", (5, 7))
+    monkeypatch.setattr(upsample, "ON_CPU", 3 * 7 ** 2)
     tiled = evaluate_tiny(model, dataset)
     assert torch.equal(tiled.confusion, whole.confusion)
     assert tiled.image_mious == whole.image_mious

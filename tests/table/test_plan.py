@@ -11,6 +11,7 @@ from deeplab.table.config import RunConfig
 from deeplab.table.cost import PARTS, count_macs, eval_windows, meta_model
 from deeplab.table.experiment import Experiment
 from deeplab.table.gpus import GPUS, TENSOR_EFFICIENCY, VECTOR_EFFICIENCY, get_gpu
+from deeplab.table.memory import GIB
 from deeplab.table.plan import check_fits, is_mixed, plan, split_size
 from deeplab.table.plan_text import plan_text
 
@@ -102,9 +103,22 @@ def test_a_row_that_does_not_fit_is_named_and_its_hours_are_not_given():
     assert [line.fits for line in lines] == [True, False]
     with pytest.raises(ResourceError, match="E-MEMORY 1 of 2 rows(.|\n)*voc_r101_d8 needs 1[78]"):
         check_fits(lines)
-    *_, fits, not_fits = plan_text([lines]).split("\n\n")[2].splitlines()
+    *_, fits, not_fits = plan_text([lines]).split("\n\n")[4].splitlines()
     assert fits.split()[0] == "voc_r50_d16" and float(fits.split()[1]) > 1
     assert not_fits.split() == ["voc_r101_d8", "-"]
+
+
+def test_work_by_part_and_memory_by_use_add_up():
+    lines = plan(["voc_r50_d8", "ade20k_r101_d16"], gpu="A100-40", gpus=4)
+    parts, uses = (section.splitlines() for section in plan_text([lines]).split("\n\n")[2:4])
+    assert parts[0].split()[-4:] == ["backbone", "aspp", "classifier", "aux_classifier"]
+    assert uses[0].split()[-5:] == ["weights", "gradients", "optimiser", "activations", "other"]
+    for line, work, memory in zip(lines, parts[1:], uses[1:], strict=True):
+        assert work.split()[0] == memory.split()[0] == line.row_id
+        assert sum(map(float, work.split()[1:])) == pytest.approx(
+            sum(line.cost.train_macs.values()) / 1e9, abs=0.03)
+        assert sum(map(float, memory.split()[1:])) == pytest.approx(
+            line.memory.total / GIB, abs=0.03)
 
 
 @pytest.mark.parametrize("words, code", [
