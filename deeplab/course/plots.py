@@ -102,8 +102,12 @@ def drawn(fig: Figure) -> Image.Image:
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def png(image: Image.Image) -> bytes:
-    """The image as a PNG file, without a date inside."""
+def png(fig: Figure) -> bytes:
+    """The figure as a PNG file, opaque and without a date inside."""
+    return _encoded(drawn(fig))
+
+
+def _encoded(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
@@ -118,11 +122,11 @@ def show(fig: Figure, *, alt: str, caption: str | None = None, file: Path | None
     """
     from IPython.display import Markdown, display
     image = drawn(fig)
-    content = png(image)
+    content = _encoded(image)
     if file is not None:
         atomic_write(file, content)
     if len(content) > LARGE:
-        content = png(image.quantize(256, dither=Image.Dither.NONE))
+        content = _encoded(image.quantize(256, dither=Image.Dither.NONE))
     data = {"image/png": base64.b64encode(content).decode(), "text/plain": alt}
     display(data, metadata={"image/png": {"alt": alt}}, raw=True)
     display(Markdown(f"*{caption or alt}*"))

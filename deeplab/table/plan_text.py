@@ -70,8 +70,8 @@ def _hours(line: PlanLine) -> str:
 def _notes() -> str:
     return textwrap.fill(
         "A GMAC is a billion multiply-adds, or two GFLOPs; a training step takes three forward "
-        "passes. A dash: a training step does not fit one GPU. Memory agrees within 10 % with eleven "
-        "published figures. Hours are of training and the row's evaluations, at "
+        "passes. A dash: a training step does not fit one GPU. Memory agrees within 10 % with "
+        "eleven published figures. Hours are of training and the row's evaluations, at "
         f"{VECTOR_EFFICIENCY:.0%} of the peak of float32 or {TENSOR_EFFICIENCY:.0%} of that of "
         "tensor cores (fitted to published speeds of a V100), without waiting for data or for "
         "other GPUs. Data: the archives and their content. Run: the checkpoints, one of them "

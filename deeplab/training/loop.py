@@ -115,7 +115,8 @@ class Training:
         model.to(settings.device, memory_format=torch.channels_last).train()
         self.network = ranks.wrapped(model, settings.device)
         self.optimizer = make_optimizer(model, base_lr=settings.base_lr,
-                                        weight_decay=settings.weight_decay)
+                                        weight_decay=settings.weight_decay,
+                                        fused=not settings.amp)
         self.scaler = torch.amp.GradScaler(settings.device, enabled=settings.amp)
 
     def save(self, checkpoints: Checkpoints, step: int, log: RunLog) -> None:

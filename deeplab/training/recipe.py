@@ -65,16 +65,17 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr
 
 
-def make_optimizer(model: nn.Module, *, base_lr: float,
-                   weight_decay: float) -> torch.optim.SGD:
+def make_optimizer(model: nn.Module, *, base_lr: float, weight_decay: float,
+                   fused: bool = True) -> torch.optim.SGD:
     """SGD with momentum 0.9 over all parameters alike.
 
     One group: weight decay also acts on biases and BatchNorm, and the new head learns at the
     rate of the pretrained backbone (ssseg: an empty `params_rules`). `fused` updates all
-    parameters in one go.
+    parameters in one go; it must not be used with a gradient scaler, whose first step may
+    overflow and would then leave the momenta without a value.
     """
     return torch.optim.SGD(model.parameters(), lr=base_lr, momentum=MOMENTUM,
-                           weight_decay=weight_decay, fused=True)
+                           weight_decay=weight_decay, fused=fused)
 
 
 def segmentation_loss(logits: HasLogits, label: Tensor, *, aux_weight: float = AUX_WEIGHT,
