@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 
 
+@functools.lru_cache(maxsize=256)
 def without_words(source: str) -> str:
     """Python source as parsed, without comments, docstrings and layout.
 

@@ -26,6 +26,8 @@ from deeplab.profiles import unknown
 __all__ = ["DATASETS", "IGNORE_INDEX", "LabelSet", "SegmentationDataset", "find_root",
            "get_dataset", "load_label_set", "own_label_sets"]
 
+Item = tuple[np.ndarray, np.ndarray]  # image uint8 (H, W, 3), label uint8 (H, W)
+
 
 def _published() -> dict[str, LabelSet]:
     """The label sets of classes.json, and Context without its background class."""
@@ -82,17 +84,18 @@ class SegmentationDataset:
     Opening checks that every file is there; reading raises `DataError` (E-IMAGE, E-LABEL,
     E-SIZE), and never skips an image, for that would be another dataset. If the split has been
     packed, samples come from the pack, unless `use_pack` is false; a stale one is refused
-    (E-PACK).
+    (E-PACK). With `keep`, for small datasets, what was decoded stays in memory.
     """
 
     def __init__(self, dataset: str | LabelSet, root: Path | str, split: str, *,
-                 use_pack: bool = True):
+                 use_pack: bool = True, keep: bool = False):
         self.label_set = get_dataset(dataset) if isinstance(dataset, str) else dataset
         self.split = split
         self.root = find_root(self.label_set, root)
         self.samples = self.label_set.layout.samples(self.root, split)
         self.packed = Pack.open(self._pack_path, self._sources,
                                 lookup=self.label_set.lookup) if use_pack else None
+        self._kept: dict[int, Item] | None = {} if keep else None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -110,9 +113,16 @@ class SegmentationDataset:
         """The file of the label at `index`."""
         return self.root / self.samples[index].label
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> Item:
         if self.packed is not None:
             return self.packed[index]
+        if self._kept is None:
+            return self._decoded(index)
+        if index not in self._kept:
+            self._kept[index] = self._decoded(index)
+        return self._kept[index]
+
+    def _decoded(self, index: int) -> Item:
         image = read_image(self.image_path(index))
         label = read_label(self.label_path(index), self.label_set)
         if image.shape[:2] != label.shape:
@@ -122,6 +132,7 @@ class SegmentationDataset:
                 file=self.label_path(index), found=f"{label.shape[0]} x {label.shape[1]}",
                 expected=f"{height} x {width} (height x width), as {self.image_path(index)}",
                 do="copy both files again from the same source")
+        label.setflags(write=False)  # as the image, and as what comes from a pack
         return image, label
 
     @property

@@ -26,25 +26,44 @@ FRAMES = {"cityscapes": (1024, 2048)}  # datasets of one fixed size, height x wi
 
 @dataclass(frozen=True)
 class ModelCost:
-    """Parameters and forward MACs of a network, by part; a training step takes three forwards."""
+    """Parameters and forward MACs of a run's network, by part, each counted on first use.
 
-    parameters: dict[str, int]
-    train_macs: dict[str, int]  # one training crop
-    eval_macs: dict[str, int]  # one evaluation image of the usual size, all its windows
+    A training step takes three forwards.
+    """
+
+    config: RunConfig
+
+    @functools.cached_property
+    def model(self) -> DeepLabV3:
+        """The network without memory for its weights."""
+        return meta_model(self.config)
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, int]:
+        """Trainable numbers."""
+        return {part: sum(weight.numel() for weight in getattr(self.model, part).parameters())
+                for part in PARTS}
+
+    @functools.cached_property
+    def train_macs(self) -> dict[str, int]:
+        """MACs for one training crop of the run's profile."""
+        height, width = self.config.crop
+        return count_macs(self.model, height=height, width=width)
+
+    @functools.cached_property
+    def eval_macs(self) -> dict[str, int]:
+        """MACs for one evaluation image of the usual size, all its windows."""
+        macs = {part: 0 for part in PARTS[:-1]}
+        for (height, width), number in Counter(eval_windows(self.config)).items():
+            counted = count_macs(self.model, height=height, width=width)
+            macs = {part: macs[part] + number * counted[part] for part in macs}
+        return macs
 
 
 @functools.cache
 def model_cost(config: RunConfig) -> ModelCost:
-    """The cost of the network of a run, at its profile's crop and evaluation size."""
-    model = meta_model(config)
-    windows = Counter(eval_windows(config))
-    macs = {window: count_macs(model, height=window[0], width=window[1]) for window in windows}
-    return ModelCost(
-        parameters={part: sum(weight.numel() for weight in getattr(model, part).parameters())
-                    for part in PARTS},
-        train_macs=count_macs(model, height=config.crop[0], width=config.crop[1]),
-        eval_macs={part: sum(number * macs[window][part] for window, number in windows.items())
-                   for part in PARTS[:-1]})
+    """The cost of the network of a run, counted once per process."""
+    return ModelCost(config)
 
 
 def meta_model(config: RunConfig) -> DeepLabV3:

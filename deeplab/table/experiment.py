@@ -78,14 +78,16 @@ class Experiment:
     @functools.cached_property
     def train_set(self) -> SegmentationDataset:
         """The row's training split."""
-        return SegmentationDataset(self.config.row.dataset, self.data_root,
-                                   self.config.row.train_split)
+        return self._opened(self.config.row.train_split)
 
     @functools.cached_property
     def eval_set(self) -> SegmentationDataset:
         """The row's evaluation split."""
-        return SegmentationDataset(self.config.row.dataset, self.data_root,
-                                   self.config.row.eval_split)
+        return self._opened(self.config.row.eval_split)
+
+    def _opened(self, split: str) -> SegmentationDataset:
+        return SegmentationDataset(self.config.row.dataset, self.data_root, split,
+                                   keep=self.config.profile.name == "demo")
 
     @functools.cached_property
     def samples(self) -> TrainSamples:

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from deeplab.evaluation.upsample import at_a_time, bilinear_weights
 
+STEEP = 80  # exp(-80) is still a normal number in float32
+
 
 def mean_cross_entropy(logits: Tensor, label: Tensor, *, ignore_index: int) -> Tensor:
     """Mean over the valid pixels of `label` (N, H, W) of the cross-entropy of upsampled logits.
@@ -28,21 +30,32 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, logits: Tensor, label: Tensor, ignore_index: int) -> Tensor:
         cells, (height, width) = logits.permute(0, 2, 3, 1), label.shape[1:]  # classes last
+        classes = cells.shape[-1]
+        # The largest logit becomes 0: no softmax changes by it, and no mix of cells gets above 0.
+        # Each pixel needs its own only where exp() could come out as 0. A GPU does without the
+        # question: to wait for the answer takes it longer
+        cells = cells - cells.amax(-1, keepdim=True)
+        is_steep = cells.device.type != "cpu" or bool((cells < -STEEP).any())
         down, across = (bilinear_weights(length, pixels)[1].to(logits) for length, pixels in
                         zip(cells.shape[1:3], (height, width), strict=True))
         valid = label != ignore_index
-        weight = (valid / valid.sum().clamp_min(1)).unsqueeze(-1)
-        target = label.where(valid, 0).unsqueeze(-1)
-        rows = max(1, at_a_time(logits) // (width * logits.shape[1]))
+        weight = valid / valid.sum().clamp_min(1)
+        target = label.where(valid, 0)
+        rows = min(height, max(1, at_a_time(logits) // (width * classes)))
+        strip_logits = logits.new_empty(rows, width * classes)
         total, gradient = logits.new_zeros(()), []
         for index, one in enumerate(cells):
-            wide = torch.matmul(across, one)  # (h, W, K)
+            wide = torch.matmul(across, one).flatten(1)  # (h, W * K)
             back = torch.zeros_like(wide)
-            for strip in (slice(top, top + rows) for top in range(0, height, rows)):
-                full = torch.mm(down[strip], wide.flatten(1)).view(-1, *wide.shape[1:])
-                total += _cross_entropy_(full, target[index, strip], weight[index, strip])
-                back.view(len(back), -1).addmm_(down[strip].T, full.flatten(1))
-            gradient.append(torch.matmul(across.T, back))
+            for strip in (slice(top, min(top + rows, height)) for top in range(0, height, rows)):
+                full = torch.mm(down[strip], wide, out=strip_logits[:strip.stop - strip.start])
+                pixels = full.view(-1, classes)
+                if is_steep:
+                    pixels -= pixels.amax(-1, keepdim=True)
+                total += _cross_entropy_(pixels, target[index, strip].flatten(),
+                                         weight[index, strip].flatten())
+                back.addmm_(down[strip].T, full)
+            gradient.append(torch.matmul(across.T, back.unflatten(1, (width, classes))))
         ctx.save_for_backward(torch.stack(gradient).permute(0, 3, 1, 2))
         return total
 
@@ -53,13 +66,14 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
 
 
 def _cross_entropy_(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """The weighted sum of the cross-entropy; `logits` (..., K) become its gradient.
+    """The weighted sum of the cross-entropy; `logits` (P, K), at most 0, become its gradient.
 
-    `target` (..., 1) holds classes. The gradient is the probability, minus one at the target.
+    `target` (P) holds classes. The gradient is the probability, minus one at the target.
     """
-    logits -= logits.amax(-1, keepdim=True)
-    at_target = logits.gather(-1, target)
-    total = logits.exp_().sum(-1, keepdim=True)
-    logits *= weight / total
-    logits.scatter_add_(-1, target, -weight)
-    return ((total.log() - at_target) * weight).sum()
+    pixels, classes = logits.shape
+    place = target + torch.arange(0, pixels * classes, classes, device=target.device)
+    at_target = logits.take(place)
+    total = torch.mv(logits.exp_(), logits.new_ones(classes))  # the fastest sum over few numbers
+    logits *= (weight / total).unsqueeze(-1)
+    logits.view(-1).index_add_(0, place, weight, alpha=-1)
+    return torch.dot(total.log_() - at_target, weight)

@@ -128,6 +128,21 @@ def test_cells_that_reach_only_ignored_pixels_get_no_gradient():
         assert not head.grad[..., 4].any() and head.grad[..., 3].any()
 
 
+@pytest.mark.parametrize("gap", [10, 100, 1000])
+def test_neighbours_that_are_sure_of_different_classes_give_a_finite_loss(gap):
+    """Between four cells no class comes near the largest logit around: exp() of all is 0."""
+    main = torch.zeros(1, 4, 2, 2)
+    main[0, range(4), [0, 0, 1, 1], [0, 1, 0, 1]] = gap
+    main.requires_grad_()
+    label = torch.randint(0, 4, (1, 9, 12), generator=torch.Generator().manual_seed(0))
+    full = F.interpolate(main.double(), (9, 12), mode="bilinear", align_corners=False)
+    want = F.cross_entropy(full, label)
+    loss = segmentation_loss(SimpleNamespace(main=main, aux=None), label).total
+    assert loss.item() == pytest.approx(want.item(), rel=1e-5)
+    got, expected = (torch.autograd.grad(value, main)[0] for value in (loss, want))
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_half_precision_logits_are_scored_in_single_precision():
     logits, label = small_case()
     half = SimpleNamespace(main=logits.main.bfloat16(), aux=None)
