@@ -22,7 +22,7 @@ from deeplab.table.run_row import THREAD_VARIABLES
 from deeplab.table.status import duration, read_status, status_line
 from deeplab.training.signals import PARENT, SIGNALS
 
-POLL = 0.5  # seconds between two looks at the processes
+POLL = 0.2  # seconds between two looks at the processes
 GRACE = 90  # seconds that rows get to save after Ctrl-C
 
 
