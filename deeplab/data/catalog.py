@@ -120,7 +120,8 @@ class SegmentationDataset:
             return self._decoded(index)
         if index not in self._kept:
             self._kept[index] = self._decoded(index)
-        return self._kept[index]
+        image, label = self._kept[index]
+        return image, label.copy()  # a label may be written to, an image may not
 
     def _decoded(self, index: int) -> Item:
         image = read_image(self.image_path(index))
@@ -132,7 +133,6 @@ class SegmentationDataset:
                 file=self.label_path(index), found=f"{label.shape[0]} x {label.shape[1]}",
                 expected=f"{height} x {width} (height x width), as {self.image_path(index)}",
                 do="copy both files again from the same source")
-        label.setflags(write=False)  # as the image, and as what comes from a pack
         return image, label
 
     @property

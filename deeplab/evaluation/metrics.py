@@ -30,7 +30,7 @@ def confusion_matrix(prediction: Tensor | np.ndarray, label: Tensor | np.ndarray
     tensor([[1, 1],
             [0, 0]])
     """
-    prediction, label = torch.as_tensor(prediction), torch.as_tensor(label)
+    prediction, label = _tensor(prediction), _tensor(label)
     if prediction.shape != label.shape:
         raise DataError.of("E-SHAPE", "prediction and label are not of one size",
                            found=tuple(prediction.shape), expected=tuple(label.shape),
@@ -62,6 +62,13 @@ def mean_iou(confusion: Tensor) -> float:
 def pixel_accuracy(confusion: Tensor) -> float:
     """Pixels labelled right, in per cent of those that count; NaN if none counts."""
     return 100 * (confusion.diagonal().sum().double() / confusion.sum()).item()
+
+
+def _tensor(values: Tensor | np.ndarray) -> Tensor:
+    """`values` as a tensor; a copy of read-only memory, such as a pack's, of which torch warns."""
+    if isinstance(values, np.ndarray) and not values.flags.writeable:
+        return torch.tensor(values)
+    return torch.as_tensor(values)
 
 
 def _integers(values: Tensor, code: str, name: str) -> Tensor:

@@ -137,3 +137,10 @@ def test_ignored_pixels_have_one_number_in_the_whole_package():
 def test_what_is_not_a_class_is_refused(prediction, label, message):
     with pytest.raises(DataError, match=message):
         confusion_matrix(torch.tensor(prediction), torch.tensor(label), num_classes=21)
+
+
+@pytest.mark.filterwarnings("error")
+def test_read_only_labels_are_counted_without_a_warning():
+    label = np.array([[0, 1], [1, 255]], np.uint8)
+    label.setflags(write=False)
+    assert confusion_matrix(label, label, num_classes=2).tolist() == [[1, 0], [0, 2]]
