@@ -21,7 +21,8 @@ def mean_cross_entropy(logits: Tensor, label: Tensor, *, ignore_index: int) -> T
     """Mean over the valid pixels of `label` (N, H, W) of the cross-entropy of upsampled logits.
 
     `logits` is (N, K, h, w) before softmax. Without a valid pixel the loss is 0, with a
-    gradient of 0. It can be differentiated once.
+    gradient of 0. It can be differentiated once. A value that is neither a class nor
+    `ignore_index` raises RuntimeError, on a GPU when the device is next waited for.
     """
     return _UpsampledCrossEntropy.apply(logits.float(), label, ignore_index)
 
@@ -71,8 +72,8 @@ def _cross_entropy_(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     `target` (P) holds classes. The gradient is the probability, minus one at the target.
     """
     pixels, classes = logits.shape
+    at_target = logits.gather(1, target.unsqueeze(1)).squeeze(1)  # refuses what is no class
     place = target + torch.arange(0, pixels * classes, classes, device=target.device)
-    at_target = logits.take(place)
     total = torch.mv(logits.exp_(), logits.new_ones(classes))  # the fastest sum over few numbers
     logits *= (weight / total).unsqueeze(-1)
     logits.view(-1).index_add_(0, place, weight, alpha=-1)

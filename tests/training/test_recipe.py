@@ -128,6 +128,15 @@ def test_cells_that_reach_only_ignored_pixels_get_no_gradient():
         assert not head.grad[..., 4].any() and head.grad[..., 3].any()
 
 
+@pytest.mark.parametrize("value", [5, 6, 254, -1])
+@pytest.mark.parametrize("pixel", [0, 600, -1])
+def test_a_label_that_is_no_class_is_refused_wherever_it_lies(value, pixel):
+    logits, label = small_case()
+    label.view(-1)[pixel] = value
+    with pytest.raises(RuntimeError, match=f"index {value} is out of bounds .* size 5"):
+        segmentation_loss(logits, label)
+
+
 @pytest.mark.parametrize("gap", [10, 100, 1000])
 def test_neighbours_that_are_sure_of_different_classes_give_a_finite_loss(gap):
     """Between four cells no class comes near the largest logit around: exp() of all is 0."""
