@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Iterator
 
 import torch
@@ -13,6 +14,7 @@ from deeplab.errors import DivergedError, ResourceError
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory")
 DEAD_WORKER = ("exited unexpectedly", "is killed by signal")  # after "DataLoader worker (pid 7)"
 LOST_WORKER = (ConnectionError, EOFError)  # of one that dies while it hands over a batch
+NOTICE = 1.0  # seconds, at most, from a lost connection to PyTorch's notice of the death
 
 
 def check_finite(recent: list[float], *, step: int, lr: float) -> list[float]:
@@ -51,6 +53,8 @@ def explained(batch_size: int, workers: int) -> Iterator[None]:
     except (RuntimeError, MemoryError, ConnectionError, EOFError) as error:
         text = str(error).lower()
         is_cut_off = workers > 0 and isinstance(error, LOST_WORKER)
+        if is_cut_off:
+            _await_notice()
         if is_cut_off or "dataloader worker" in text and any(
                 words in text for words in DEAD_WORKER):
             raise ResourceError.of(
@@ -67,3 +71,13 @@ def explained(batch_size: int, workers: int) -> Iterator[None]:
                 do="use more or larger GPUs (--gpus), or a smaller profile; the same command "
                    "goes on from the last checkpoint") from error
         raise
+
+
+def _await_notice() -> None:
+    """Let PyTorch's notice of a dead loader, raised by its signal handler, come here.
+
+    The system breaks a connection a moment before it reports the death of the process behind
+    it, and the notice would interrupt whatever runs then.
+    """
+    with contextlib.suppress(RuntimeError):
+        time.sleep(NOTICE)

@@ -16,6 +16,7 @@ from deeplab.errors import DivergedError, LockedError, ResourceError, UsageError
 from deeplab.files import sha256
 from deeplab.locks import TRAINER, locked
 from deeplab.training import loop
+from deeplab.training.failures import explained
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +275,23 @@ def test_a_killed_loader_process_is_said_in_our_words(tmp_path):
 
     with pytest.raises(ResourceError, match="E-WORKER(.|\n)*--workers 0"):
         toy_train(tmp_path, data=Deadly(), workers=1)
+
+
+def test_the_late_notice_of_a_killed_loader_interrupts_nothing_else():
+    """The connection breaks first; the signal handler raises a moment later."""
+    def notice(number, frame):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+
+    previous = signal.signal(signal.SIGALRM, notice)
+    try:
+        with pytest.raises(ResourceError, match="E-WORKER(.|\n)*Connection reset by peer"):
+            with explained(4, workers=1):
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+                raise ConnectionResetError(104, "Connection reset by peer")
+        time.sleep(0.1)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
 
 
 def test_two_trainings_in_one_folder_are_refused(tmp_path, monkeypatch):
