@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from timing import alternated, arguments, peak_memory, print_table
 
 from deeplab.evaluation.upsample import upsampled_argmax
-from timing import alternated, arguments, peak_memory, print_table
 
 CASES = {"683 x 512": ((64, 86), (512, 683)), "2400 x 1800": ((64, 86), (1800, 2400))}
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
-
-from deeplab.model.fused import optimize_for_inference
-from deeplab.model.network import DeepLabV3, build_model
-from deeplab.table.rows import load_rows
 from peers import peers
 from timing import alternated, arguments, matrix_product, needed_gflops, print_table, roofline
+from torch import nn
+
+from deeplab.model.network import DeepLabV3, build_model
+from deeplab.table.rows import load_rows
+from deeplab.weights.fused import optimize_for_inference
 
 ROWS = {"R50-D8": "voc_r50_d8", "R50-D16": "voc_r50_d16"}
 ROOFLINE = "matrix product"

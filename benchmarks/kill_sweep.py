@@ -19,15 +19,28 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parents[1] / "tests" / part) for part in ("training", "faults")]
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "helpers"))
 
-from small_table import (KILLED, POINTS, config_of, damaged_files,  # noqa: E402
-                         draw_twins, exit_code, forked, in_child, kill, logged_step,
-                         newest_step, quick_rows, reference_digests, row_digest)
+from small_table import (  # noqa: E402
+    KILLED,
+    POINTS,
+    config_of,
+    damaged_files,
+    draw_twins,
+    exit_code,
+    forked,
+    in_child,
+    kill,
+    logged_step,
+    newest_step,
+    quick_rows,
+    reference_digests,
+    row_digest,
+)
 
-from deeplab.table.config import RunConfig  # noqa: E402
+from deeplab.runs.config import RunConfig  # noqa: E402
+from deeplab.runs.run_row import run_row  # noqa: E402
 from deeplab.table.rows import match_rows  # noqa: E402
-from deeplab.table.run_row import run_row  # noqa: E402
 
 STEPS_PER_EPOCH = 3  # twelve pictures, four at a time
 KILLS = 3  # in a row, before a run with random kills may end

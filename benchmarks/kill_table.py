@@ -21,13 +21,12 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parents[1] / "tests" / part) for part in ("training", "faults")]
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "helpers"))
 
-from small_table import (command, damaged_files, draw_twins, environment,  # noqa: E402
-                         kill, row_digest)
+from small_table import command, damaged_files, draw_twins, environment, kill, row_digest
 
-from deeplab.locks import TRAINER, is_locked, owner  # noqa: E402
-from deeplab.table.results import run_folders  # noqa: E402
+from deeplab.report.results import run_folders
+from deeplab.support.locks import TRAINER, is_locked, owner
 
 TIMES = {"minutes", "peak_memory_mb"}  # columns that differ from run to run
 

@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
+from timing import alternated, arguments, print_table
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from deeplab.data.augment import MEAN, STD, TrainTransform, draw_distortion
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.sampling import TrainSamples
-from deeplab.files import atomic_write
-from timing import alternated, arguments, print_table
+from deeplab.support.files import atomic_write
 
 IMAGES = 4  # different ones, so that no cache holds the answer
 

@@ -13,7 +13,7 @@ import cv2
 import PIL
 import torch
 
-from deeplab.files import atomic_write
+from deeplab.support.files import atomic_write
 
 SCRIPTS = ("pipeline", "inference", "evaluation", "training_step")
 README = Path(__file__).parent / "README.md"

@@ -17,11 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from deeplab.files import JsonLines, read_json_lines
-from deeplab.locks import TRAINER, owner
-from deeplab.table import run_row
-from deeplab.table.config import RunConfig
-from deeplab.table.experiment import Experiment
+from deeplab.runs import run_row
+from deeplab.runs.config import RunConfig
+from deeplab.runs.experiment import Experiment
+from deeplab.support.files import JsonLines, read_json_lines
+from deeplab.support.locks import TRAINER, owner
 from deeplab.training import checkpoint, loop, runlog
 
 

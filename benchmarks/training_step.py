@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from peers import peers
+from timing import alternated, arguments, peak_memory, print_table
 from torch import nn
 
 from deeplab.model.network import build_model
 from deeplab.table.rows import load_rows
 from deeplab.training.loop import Settings, train_step
 from deeplab.training.recipe import make_optimizer
-from peers import peers
-from timing import alternated, arguments, peak_memory, print_table
 
 CROP, BATCH = 256, 2
 ROWS = {"21 classes": "voc_r50_d8", "150 classes": "ade20k_r50_d8"}

@@ -1,5 +1,5 @@
 """`python -m deeplab` is the `deeplab` command."""
 
-from deeplab.cli import main
+from deeplab.cli.main import main
 
 main()

@@ -8,11 +8,9 @@ stride and its heads at a fraction of the width.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deeplab.errors import UsageError
+from deeplab.support.errors import unknown
 
 CROP_MULTIPLE = 8  # a crop must fill whole cells at output stride 8
 
@@ -58,13 +56,3 @@ def get_profile(name: str) -> Profile:
     if name not in PROFILES:
         raise unknown("E-PROFILE", "profile", name, PROFILES)
     return PROFILES[name]
-
-
-def unknown(code: str, kind: str, name: object, known: Iterable[str]) -> UsageError:
-    """The error for a name that does not exist, with the nearest ones that do."""
-    known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    return UsageError.of(code, f"there is no {kind} {name!r}", found=repr(name),
-                         expected=", ".join(near if near and len(known) > 6 else known),
-                         do=f"did you mean {near[0]!r}?" if near
-                         else f"choose a {kind} that exists")

@@ -18,12 +18,14 @@ MODULES = {".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffi
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 NODES = {name: [*ast.walk(tree)] for name, tree in TREES.items()}
 
-# imports go to the left only; parts in the same braces do not know each other
-LAYERS = [{"base"}, {"model", "data", "evaluation"}, {"training"}, {"table"}, {"course"},
-          {"cli"}, {"__main__"}]
-WRITERS = {"deeplab.files",  # everything
-           "deeplab.locks",  # lock files, which hold no data
-           "deeplab.download"}  # a part of a download, to which the next try appends
+# From bottom to top: a room imports only from rooms below it. Those in one band do not know
+# each other.
+BANDS = [{"support"}, {"evaluation", "data", "profiles"}, {"model", "table", "prepare"},
+         {"weights", "training"}, {"miniature"}, {"runs"}, {"planning", "report"},
+         {"cli", "figures"}, {"course"}]
+WRITERS = {"deeplab.support.files",  # everything
+           "deeplab.support.locks",  # lock files, which hold no data
+           "deeplab.support.download"}  # a part of a download, to which the next try appends
 WRITING_CALLS = {"write_text", "write_bytes", "to_csv", "to_json", "to_pickle", "to_html",
                  "to_excel", "savez", "savez_compressed", "savetxt", "save_file", "imwrite",
                  "mkstemp", "copyfile", "copy2", "copytree"}
@@ -33,12 +35,14 @@ TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".json", ".csv", ".ipynb", ".txt
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|data/home|private|scratch)/\w")
 
 
-def layer(module):
-    """The index in LAYERS of a module, and the part of it: a folder, or `cli` for cli_data.py."""
-    part = module.split(".")[1].split("_")[0] if "." in module else "base"
-    part = "__main__" if module == "deeplab.__main__" else part
-    part = part if any(part in parts for parts in LAYERS) else "base"
-    return next(index for index, parts in enumerate(LAYERS) if part in parts), part
+def room(module):
+    """The room of a module: the folder, or the file, of the package that it lies in."""
+    return module.split(".")[1] if "." in module else "deeplab"
+
+
+def band(module):
+    """The index in BANDS of a module's room; the package itself and `__main__` stand above all."""
+    return next((index for index, rooms in enumerate(BANDS) if room(module) in rooms), len(BANDS))
 
 
 def imports(name):
@@ -85,8 +89,13 @@ def tracked_texts():
 
 def test_imports_run_one_way():
     wrong = [f"{name} imports {other}" for name in MODULES for other in sorted(imports(name))
-             if layer(other)[1] != layer(name)[1] and layer(other)[0] >= layer(name)[0]]
+             if room(other) != room(name) and band(other) >= band(name)]
     assert not wrong
+
+
+def test_every_room_is_in_a_band():
+    rooms = {room(name) for name in MODULES} - {"deeplab", "__main__"}
+    assert rooms == set().union(*BANDS)
 
 
 def test_no_module_is_imported_in_a_circle():
@@ -95,14 +104,14 @@ def test_no_module_is_imported_in_a_circle():
 
 def test_what_computes_does_not_draw():
     wrong = [at(name, node) for name in MODULES
-             if layer(name)[1] in ("base", "model", "data", "evaluation", "training")
+             if room(name) not in ("figures", "course")
              for node in nodes(name, ast.Import, ast.ImportFrom)
              if re.search("matplotlib|seaborn", ast.unparse(node))]
     assert not wrong
 
 
 @pytest.mark.parametrize("statement", ["import deeplab", "import deeplab.cli",
-                                       "import deeplab.table.rows", "import deeplab.table.results"])
+                                       "import deeplab.table.rows", "import deeplab.report.results"])
 def test_what_answers_at_once_loads_no_torch(statement):
     code = f"import sys; {statement}; print(*sorted({{'torch', 'papermill'}} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -132,7 +141,7 @@ def test_only_the_atomic_writer_writes():
              if function in WRITING_CALLS
              or function in ("open", "fdopen") and opens_for_writing(call)
              or function in SAVING_CALLS and saves_to_a_path(dotted, call)]
-    assert not wrong, "use deeplab.files"
+    assert not wrong, "use deeplab.support.files"
 
 
 @pytest.mark.parametrize("code, is_caught", [

@@ -12,11 +12,11 @@ from bad_server import serving_folder
 from click.testing import CliRunner
 from PIL import Image
 
-from deeplab.cli import main
-from deeplab.data import prepare as preparing
+from deeplab.cli.main import main
 from deeplab.data.catalog import get_dataset
 from deeplab.data.images import read_label
-from deeplab.data.prepare import prepare
+from deeplab.prepare import prepare as preparing
+from deeplab.prepare.prepare import prepare
 
 STEPS = 2
 SLOW = [pytest.param(name, marks=pytest.mark.slow)

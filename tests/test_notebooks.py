@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from deeplab.course import checks
+import deeplab.course
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[01][0-9]_*.ipynb"))
@@ -194,18 +194,18 @@ def test_code_runs_without_syntax_warnings_and_imports_what_exists(path):
 
 
 def test_every_exercise_has_one_check_whose_tests_try_two_wrong_answers():
-    folder = Path(checks.__file__).parent
+    folder = Path(deeplab.course.__file__).parent
     numbers, checked = [], {}
-    for source in sorted(folder.glob("*.py")):
+    for source in sorted(folder.glob("*/checks.py")):
         tree = ast.parse(source.read_text(encoding="utf-8"))
         for node in tree.body:
             for mark in getattr(node, "decorator_list", []):
                 if ast.unparse(mark).startswith("exercise("):
                     numbers.append(mark.args[0].value)
-                    checked[node.name] = source.stem
+                    checked[node.name] = source.parent.name
     exercises = sum((EXERCISE.findall(prose(path)) for path in LESSONS), [])
     assert sorted(numbers) == sorted(exercises)
-    tests = {stem: (Path(__file__).parent / "course" / f"test_checks_{stem}.py").read_text()
+    tests = {stem: (Path(__file__).parent / "course" / stem / f"test_checks_{stem}.py").read_text()
              for stem in set(checked.values())}
     for name, stem in checked.items():
         assert re.search(rf"{name}\b", tests[stem]), name

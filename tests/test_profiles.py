@@ -2,8 +2,8 @@
 
 import pytest
 
-from deeplab.errors import UsageError
-from deeplab.profiles import CROP_MULTIPLE, PROFILES, get_profile, unknown
+from deeplab.profiles import CROP_MULTIPLE, PROFILES, get_profile
+from deeplab.support.errors import UsageError, unknown
 
 CROPS = (480, 512, 1024)  # pixels, the crop sides of the table
 RATES = (6, 12, 18, 24, 36)  # feature cells, those of both output strides

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from click.testing import CliRunner
 
-from deeplab.cli import main
+from deeplab.cli.main import main
 from deeplab.table.rows import load_rows
 
 PROJECT = Path(__file__).parents[1]

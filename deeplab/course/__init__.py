@@ -1,1 +1,1 @@
-"""What the notebooks draw, let the reader play with, and check. Nothing else imports this."""
+"""What the lessons call: one folder for each lesson, and what they share."""

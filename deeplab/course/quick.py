@@ -18,15 +18,14 @@ from pathlib import Path
 
 import torch
 
-from deeplab.files import data_folder
 from deeplab.model.network import DeepLabV3
-from deeplab.model.weightfile import save_weights
-from deeplab.model.weights import load_model
-from deeplab.table.config import RunConfig
-from deeplab.table.experiment import Experiment
-from deeplab.table.fingerprint import digest, fingerprint
+from deeplab.runs.config import RunConfig
+from deeplab.runs.experiment import Experiment
+from deeplab.runs.fingerprint import digest, fingerprint
+from deeplab.support.files import data_folder
 from deeplab.training.loop import batches, train_step
 from deeplab.training.recipe import make_optimizer, poly_lr
+from deeplab.weights.files import load_model, save_weights
 
 STEPS = 150  # of the whole poly schedule; about a tenth of a second each on two cores
 SHIPPED = Path(__file__).parent / "trained"

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deeplab.files import atomic_write
+from deeplab.support.files import atomic_write
 
 LIMIT = 120  # seconds that one cell may take
 KEPT = ("tags",)  # of a cell's metadata

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from deeplab.data.distortion import Distortion, draw_distortion, photometric_distortion
-from deeplab.data.labelset import IGNORE_INDEX
 from deeplab.data.resample import Resized, resize_image, resize_label, resized_size
+from deeplab.support.void import IGNORE_INDEX
 
 __all__ = ["Crop", "Distortion", "EvalTransform", "TrainTransform", "draw_distortion", "flip",
            "is_varied", "normalize", "pad_center", "photometric_distortion", "random_crop",

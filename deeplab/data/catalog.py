@@ -17,13 +17,12 @@ import numpy as np
 
 from deeplab.data import layout
 from deeplab.data.images import read_image, read_label
-from deeplab.data.labelset import IGNORE_INDEX, LabelSet, parse_label_set
+from deeplab.data.labelset import LabelSet, parse_label_set
 from deeplab.data.pack import Pack, Source, pack_path, write_pack
-from deeplab.errors import DataError, UsageError
-from deeplab.files import read_json
-from deeplab.profiles import unknown
+from deeplab.support.errors import DataError, UsageError, unknown
+from deeplab.support.files import read_json
 
-__all__ = ["DATASETS", "IGNORE_INDEX", "LabelSet", "SegmentationDataset", "find_root",
+__all__ = ["DATASETS", "LabelSet", "SegmentationDataset", "find_root",
            "get_dataset", "load_label_set", "own_label_sets"]
 
 Item = tuple[np.ndarray, np.ndarray]  # image uint8 (H, W, 3), label uint8 (H, W)

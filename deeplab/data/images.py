@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from deeplab.data.labelset import NOT_ALLOWED, LabelSet
-from deeplab.errors import DataError
+from deeplab.support.errors import DataError
 
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS  # where Pillow only warns of a decompression bomb
 SHOWN_VALUES = 6  # values that an error message lists

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from deeplab.data.layout import Layout
-from deeplab.errors import UsageError
+from deeplab.support.errors import UsageError
+from deeplab.support.void import IGNORE_INDEX, VOID_COLOUR
 
-IGNORE_INDEX = 255  # train id of a pixel that is neither trained nor scored
-VOID_COLOR = (224, 224, 192)  # of VOC's border, in the devkit
 NOT_ALLOWED = 254  # marks, in the lookup table, a raw value that must not occur
 
 
@@ -69,7 +68,7 @@ class LabelSet:
     def raw_palette(self) -> bytes:
         """256 RGB colours by raw value, as an index image stores them; ignored values are beige."""
         colours = np.zeros((256, 3), np.uint8)
-        colours[list(self.ignored)] = VOID_COLOR
+        colours[list(self.ignored)] = VOID_COLOUR
         colours[list(self.raw_values)] = self.palette
         return colours.tobytes()
 

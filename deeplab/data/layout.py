@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from deeplab.errors import DataError
+from deeplab.support.errors import DataError
 
 SHOWN = 8  # entries that an error message shows of a folder or a list
 

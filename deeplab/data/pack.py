@@ -17,8 +17,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from deeplab.errors import DataError
-from deeplab.files import atomic_write
+from deeplab.support.errors import DataError
+from deeplab.support.files import atomic_write
 
 FORMAT = "deeplab pack 1"
 LENGTH = 8  # bytes at the end that hold the length of the index

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deeplab.data.augment import Crop, TrainTransform
 from deeplab.data.catalog import SegmentationDataset
-from deeplab.errors import DataError, UsageError
+from deeplab.support.errors import DataError, UsageError
 
 ORDER, AUGMENTATION = 0, 1  # the two streams of random numbers under one seed
 Key = tuple[int, int]  # (epoch, index of the image)

@@ -1,1 +1,1 @@
-"""From logits to a score. Reading order: `metrics`, `upsample`, `inference`, `colour`."""
+"""From logits to a score. Reading order: `metrics`, `upsample`, `inference`."""

@@ -18,9 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deeplab.errors import UsageError
-from deeplab.evaluation.metrics import IGNORE_INDEX, class_iou, confusion_matrix, mean_iou
+from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou
 from deeplab.evaluation.upsample import predicted_tiles, upsampled, upsampled_argmax
+from deeplab.support.errors import UsageError
+from deeplab.support.void import IGNORE_INDEX
 
 Predict = Callable[[Tensor], Tensor]
 

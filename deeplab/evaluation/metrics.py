@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deeplab.errors import DataError
-
-IGNORE_INDEX = 255  # the label of pixels that do not count; the same number as in deeplab.data
+from deeplab.support.errors import DataError
+from deeplab.support.void import IGNORE_INDEX
 
 
 def confusion_matrix(prediction: Tensor | np.ndarray, label: Tensor | np.ndarray, *,

@@ -1,6 +1,5 @@
 """DeepLabV3 in the paper's order; read the modules so.
 
 `atrous` (Eq. (1)), `backbone` (output stride, Multi-Grid), `aspp` (the pyramid), `network`
-(the whole, and the network of a row), `weights` (published weights by key and shape),
-`weightfile` (reading and writing them safely) and `fused` (the same logits faster).
+(the whole, and the network of a row), `weights` (published weights by key and shape).
 """

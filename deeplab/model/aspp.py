@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from deeplab.errors import UsageError
 from deeplab.model.atrous import conv_bn_relu
+from deeplab.support.errors import UsageError
 
 
 class ASPP(nn.Module):

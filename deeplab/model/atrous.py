@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deeplab.errors import UsageError
+from deeplab.support.errors import UsageError
 
 
 def field_of_view(kernel_size: int, rate: int) -> int:

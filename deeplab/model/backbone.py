@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deeplab.errors import UsageError
 from deeplab.model.atrous import conv_bn_relu
+from deeplab.support.errors import UsageError
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}  # blocks per stage: He et al. 2016, Table 1
 STAGE_WIDTHS = (64, 128, 256, 512)  # channels of a block's 3x3 kernel, same table

@@ -6,11 +6,11 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from deeplab.errors import UsageError
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import conv_bn_relu
 from deeplab.model.backbone import EXPANSION, STAGE_WIDTHS, ResNet, scaled_channels
 from deeplab.profiles import Profile, get_profile
+from deeplab.support.errors import UsageError
 
 DROPOUT = 0.1  # of whole channels, both heads: ssseg/configs/_base_/segmentors/deeplabv3.py
 

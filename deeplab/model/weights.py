@@ -9,21 +9,20 @@ every prediction is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from deeplab.errors import CheckpointError
 from deeplab.model.backbone import scaled_channels
 from deeplab.model.network import DeepLabV3, ModelRow, build_model
-from deeplab.model.weightfile import check_origin, load_weights, origin, unwrap
 from deeplab.profiles import get_profile
+from deeplab.support.errors import CheckpointError
 
 FUSION = "aspp.fusion.0.weight"  # (c_out, 5 c_out, 3, 3): its input is the concatenation
 AUX = "aux_classifier.0.weight"
 AUX_CHANNELS = (512, 256)  # SSSegmentation's and ours; mmsegmentation's
+WRAPPERS = ("model", "state_dict")  # SSSegmentation's and mmsegmentation's outer key
 LISTED = 10  # keys named in an error; the rest is counted
 
 # {their prefix: our prefix}; ssseg/modules/models/segmentors/deeplabv3/{aspp,deeplabv3}.py
@@ -88,14 +87,20 @@ def model_for(state_dict: Mapping[str, Any], row: ModelRow, profile: str = "full
     return model.eval()
 
 
-def load_model(path: Path | str, row: ModelRow, profile: str | None = None) -> DeepLabV3:
-    """`model_for` the weights in a file, which must not belong to another row.
-
-    Without `profile` the one that the file records is taken, or else `full`. Raises
-    `CheckpointError`: E-CKPT for another row's file, and as `load_weights` and `convert` do.
-    """
-    check_origin(path, row)
-    return model_for(load_weights(path), row, profile or origin(path).profile or "full")
+def unwrap(content: Any, *, file: object = None) -> dict[str, Tensor]:
+    """The flat state dict inside `content`: outer `model` or `state_dict` and the `module.`
+    of DataParallel are removed. Raises `CheckpointError` (E-WEIGHTS) if there is none."""
+    inner = content
+    if isinstance(content, dict):
+        inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), dict)),
+                     content)
+    if not isinstance(inner, dict) or not inner or not all(
+            isinstance(key, str) and isinstance(value, Tensor) for key, value in inner.items()):
+        found = list(inner)[:5] if isinstance(inner, dict) else type(inner).__name__
+        raise CheckpointError.of("E-WEIGHTS", "there are no weights in this file", file=file,
+                                 found=found, expected="a dictionary of named tensors",
+                                 do="give a model's weights, not another object")
+    return {key.removeprefix("module."): value for key, value in inner.items()}
 
 
 def load_backbone(model: DeepLabV3, state_dict: Mapping[str, Any]) -> None:

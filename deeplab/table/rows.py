@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 
 from deeplab.data.catalog import get_dataset, own_label_sets
-from deeplab.profiles import unknown
+from deeplab.support.errors import unknown
 
 BASE_RATES = (6, 12, 18)  # Sec. 3.3: rates of the 3x3 branches at output stride 16
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from deeplab.crash import crash_point
-from deeplab.errors import CheckpointError
-from deeplab.files import atomic_write, read_json, sha256, write_json
+from deeplab.support.crash import crash_point
+from deeplab.support.errors import CheckpointError
+from deeplab.support.files import atomic_write, read_json, sha256, write_json
 from deeplab.training.ranks import Ranks
 
 KEPT = 2  # the newest, and one to fall back to

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from deeplab.errors import DivergedError, ResourceError
+from deeplab.support.errors import DivergedError, ResourceError
 
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory")
 DEAD_WORKER = ("exited unexpectedly", "is killed by signal")  # after "DataLoader worker (pid 7)"

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from deeplab.crash import crash_point
 from deeplab.data.sampling import EpochBatches, TrainSamples
-from deeplab.errors import UsageError
 from deeplab.evaluation.inference import Evaluation
-from deeplab.locks import TRAINER, locked
 from deeplab.model.network import DeepLabV3
+from deeplab.support.crash import crash_point
+from deeplab.support.errors import UsageError
+from deeplab.support.locks import TRAINER, locked
 from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
 from deeplab.training.failures import check_finite, check_weights, explained
 from deeplab.training.ranks import ALONE, Ranks

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from deeplab.data.catalog import IGNORE_INDEX
-from deeplab.errors import UsageError
+from deeplab.support.errors import UsageError
+from deeplab.support.void import IGNORE_INDEX
 from deeplab.training.loss import mean_cross_entropy
 
 MOMENTUM = 0.9  # ssseg/configs/_base_/schedulers

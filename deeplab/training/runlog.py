@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplab.evaluation.inference import Evaluation
-from deeplab.files import JsonLines
+from deeplab.support.files import JsonLines
 from deeplab.training.ranks import Ranks
 
 

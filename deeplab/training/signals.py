@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 
-from deeplab.crash import crash_point
-from deeplab.errors import Stopped
+from deeplab.support.crash import crash_point
+from deeplab.support.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, kill, preemption
 ECHO = 2.0  # seconds in which further signals are the same request, sent to a whole group

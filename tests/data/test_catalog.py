@@ -12,10 +12,10 @@ from dataset_trees import save
 from torchvision.datasets import Cityscapes
 from torchvision.models.segmentation import DeepLabV3_ResNet50_Weights
 
-from deeplab.data.catalog import (DATASETS, IGNORE_INDEX, SegmentationDataset, get_dataset,
-                                  load_label_set)
+from deeplab.data.catalog import DATASETS, SegmentationDataset, get_dataset, load_label_set
 from deeplab.data.labelset import NOT_ALLOWED
-from deeplab.errors import DataError, UsageError
+from deeplab.support.errors import DataError, UsageError
+from deeplab.support.void import IGNORE_INDEX
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference/data/classes.json").read_text())
 OWN = {"title": "Two kinds of leaf", "resize": [300, 300], "ignored": [9],

@@ -13,7 +13,7 @@ from PIL import Image
 
 from deeplab.data.catalog import DATASETS
 from deeplab.data.images import read_image, read_indices, read_label
-from deeplab.errors import DataError
+from deeplab.support.errors import DataError
 
 VOC = DATASETS["voc"]
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)

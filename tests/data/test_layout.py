@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deeplab.data.catalog import DATASETS, SegmentationDataset, find_root
-from deeplab.errors import DataError
+from deeplab.support.errors import DataError
 
 NAMES = list(DATASETS)
 

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from deeplab.cli_data import data
+from deeplab.cli.data import data
 from deeplab.data.augment import TrainTransform
 from deeplab.data.catalog import DATASETS, SegmentationDataset
 from deeplab.data.sampling import TrainSamples
-from deeplab.data.verify import verify
-from deeplab.errors import DataError
+from deeplab.prepare.verify import verify
+from deeplab.support.errors import DataError
 
 
 @pytest.fixture

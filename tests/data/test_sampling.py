@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from deeplab.data.augment import TrainTransform
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.sampling import EpochBatches, TrainSamples, epoch_order, sample_rng
-from deeplab.errors import DataError, UsageError
+from deeplab.support.errors import DataError, UsageError
 
 
 def batches(*, num_images=11, batch_size=4, seed=0, start_step=0, total_steps=7, rank=0, world=1):

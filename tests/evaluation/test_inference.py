@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deeplab.errors import DataError, UsageError
 from deeplab.evaluation import upsample
 from deeplab.evaluation.inference import augmented, evaluate, slide, whole, window_slices
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
+from deeplab.support.errors import DataError, UsageError
 
 
 class TinyNetwork(nn.Module):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from deeplab.data.catalog import IGNORE_INDEX as DATA_IGNORE_INDEX
-from deeplab.errors import DataError
-from deeplab.evaluation.metrics import (IGNORE_INDEX, class_iou, confusion_matrix, mean_iou,
-                                        pixel_accuracy)
+from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
+from deeplab.support.errors import DataError
+from deeplab.support.void import IGNORE_INDEX
+from deeplab.support.void import IGNORE_INDEX as DATA_IGNORE_INDEX
 
 REFERENCE = Path(__file__).parents[1] / "reference/metrics"
 SUMMARY = json.loads((REFERENCE / "summary.json").read_text())

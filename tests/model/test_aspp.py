@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torchvision.models.segmentation.deeplabv3 import ASPP as TorchvisionASPP
 
-from deeplab.errors import UsageError
 from deeplab.model.aspp import ASPP
+from deeplab.support.errors import UsageError
 
 RATES = (2, 4, 6)
 

@@ -6,14 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deeplab.errors import UsageError
-from deeplab.model.atrous import (
-    atrous_conv1d,
-    conv_bn_relu,
-    field_of_view,
-    footprint,
-    taps_inside,
-)
+from deeplab.model.atrous import atrous_conv1d, conv_bn_relu, field_of_view, footprint, taps_inside
+from deeplab.support.errors import UsageError
 
 
 def random(*shape: int) -> torch.Tensor:

@@ -6,14 +6,8 @@ import pytest
 import torch
 import torchvision
 
-from deeplab.errors import UsageError
-from deeplab.model.backbone import (
-    DEPTHS,
-    ResNet,
-    block_rates,
-    scaled_channels,
-    stage_plan,
-)
+from deeplab.model.backbone import DEPTHS, ResNet, block_rates, scaled_channels, stage_plan
+from deeplab.support.errors import UsageError
 
 STRIDES = (8, 16, 32)
 DILATED = {8: [False, True, True], 16: [False, False, True], 32: [False, False, False]}

@@ -5,10 +5,10 @@ import torch
 from reference_weights import inventory, read_listing, shape_of
 from torch import nn
 
-from deeplab.errors import UsageError
 from deeplab.model.network import DeepLabV3, build_model, profile_rates
 from deeplab.model.weights import to_sssegmentation
 from deeplab.profiles import PROFILES
+from deeplab.support.errors import UsageError
 from deeplab.table.rows import load_rows
 
 ROWS = load_rows()

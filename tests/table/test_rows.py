@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from deeplab.errors import UsageError
-from deeplab.table.config import row_facts
+from deeplab.runs.config import row_facts
+from deeplab.support.errors import UsageError
 from deeplab.table.rows import Row, get_row, load_rows, match_rows
 
 # docs/modelzoo/deeplabv3/README.md of SSSegmentation, commit 1344519

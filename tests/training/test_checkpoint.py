@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from deeplab.errors import CheckpointError
+from deeplab.support.errors import CheckpointError
 from deeplab.training.checkpoint import Checkpoints
 
 IDENTITY = {"row_id": "voc_r50_d8", "seed": 0}
@@ -87,7 +87,7 @@ def test_a_checkpoint_that_runs_code_is_not_loaded(folder):
         def __reduce__(self):
             return print, ("run!",)
 
-    from deeplab.files import sha256, write_json
+    from deeplab.support.files import sha256, write_json
     path = folder / "step-0000020.pt"
     torch.save({"identity": Evil(), "step": 20}, path)
     write_json(folder / "checkpoints.json",

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deeplab.errors import UsageError
+from deeplab.support.errors import UsageError
 from deeplab.training.recipe import (AUX_WEIGHT, MIN_LR_FRACTION, make_optimizer, poly_lr,
                                      segmentation_loss, set_lr)
 

@@ -12,9 +12,9 @@ import torch
 from toy_training import (KILLED, POINTS, STEPS, ToySet, in_child, log_lines, newest_state,
                           newest_step, run_digest, state_digest, toy_model, toy_train)
 
-from deeplab.errors import DivergedError, LockedError, ResourceError, UsageError
-from deeplab.files import sha256
-from deeplab.locks import TRAINER, locked
+from deeplab.support.errors import DivergedError, LockedError, ResourceError, UsageError
+from deeplab.support.files import sha256
+from deeplab.support.locks import TRAINER, locked
 from deeplab.training import loop
 from deeplab.training.failures import explained
 

@@ -1,0 +1,1 @@
+"""The `deeplab` command: `main`, its groups `data` and `weights`, shared `options`, `doctor`."""

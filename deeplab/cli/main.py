@@ -1,0 +1,210 @@
+"""The `deeplab` command: parse, call one function, print.
+
+Heavy modules are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from deeplab import __version__
+from deeplab.cli.data import data
+from deeplab.cli.options import (BACKBONE_WEIGHTS, DATA_ROOT, GPUS, PROCESSES, PROFILE, RESULTS,
+                                 WORKERS)
+from deeplab.cli.weights import evaluate, predict, weights
+from deeplab.support.errors import DeeplabError
+
+
+class Clear(click.Group):
+    """A command group whose errors are one text and one exit code, never a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except DeeplabError as error:
+            if context.params.get("debug"):
+                raise
+            click.echo(str(error), err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=Clear, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="show the traceback of an error")
+@click.version_option(__version__)
+def main(debug: bool) -> None:
+    """DeepLabV3, taught and reproduced: 16 rows of a published table."""
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def rows(as_json: bool) -> None:
+    """The 16 rows with their published mIoU."""
+    from deeplab.table.rows import load_rows
+    if as_json:
+        import json
+
+        from deeplab.runs.config import row_facts
+        click.echo(json.dumps([row_facts(row) for row in load_rows().values()], indent=1))
+        return
+    click.echo(f"{'row':<18} {'classes':>7} {'crop':>10} {'epochs':>6} {'published mIoU':>15}")
+    for row in load_rows().values():
+        crop = f"{row.crop_height}x{row.crop_width}"
+        click.echo(f"{row.row_id:<18} {row.num_classes:>7} {crop:>10} {row.epochs:>6} "
+                   f"{row.published_miou:>14.2f}")
+
+
+@main.command()
+@click.argument("row")
+@PROFILE
+@click.option("--seed", default=0, show_default=True, help="of order, augmentation and weights")
+@DATA_ROOT
+@RESULTS
+@click.option("--max-steps", type=int, metavar="N", help="stop early; the result is incomplete")
+@GPUS
+@PROCESSES
+@WORKERS
+@BACKBONE_WEIGHTS
+def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path | None,
+        max_steps: int | None, gpus: int | None, processes: int | None,
+        workers: int | None, backbone_weights: str | None) -> None:
+    """Run one ROW; a run that was stopped goes on, one that is done is left alone."""
+    from deeplab.runs.config import RunConfig
+    from deeplab.runs.run_row import run_row
+    config = RunConfig.of(row_id=row, profile=profile, seed=seed, max_steps=max_steps,
+                          data_root=data_root, results_root=results, gpus=gpus,
+                          processes=processes, workers=workers,
+                          backbone_weights=backbone_weights)
+    result = run_row(config)
+    click.echo(f"{row} ({profile}, seed {seed}): mIoU {result['miou']:.2f} % on "
+               f"{result['num_images']} images after {result['steps']} of "
+               f"{result['total_steps']} steps" + ("" if result["complete"] else " (incomplete)"))
+    click.echo(f"notebook: {config.folder / 'notebook.ipynb'}")
+
+
+@main.command()
+@click.option("--rows", "patterns", multiple=True, metavar="GLOB",
+              help="only these rows, e.g. 'voc_*'; may be repeated")
+@PROFILE
+@click.option("--seeds", multiple=True, type=int, default=(0,), metavar="N",
+              help="may be repeated  [default: 0]")
+@click.option("--jobs", type=click.IntRange(1), metavar="N",
+              help="rows at a time; cores are divided among them  [default: one per core]")
+@DATA_ROOT
+@RESULTS
+@click.option("--max-steps", type=int, metavar="N", help="stop each row early")
+@GPUS
+@PROCESSES
+@WORKERS
+@BACKBONE_WEIGHTS
+@click.option("--cluster", metavar="WHERE",
+              help="tcp://HOST:PORT of a Dask scheduler, or slurm: one GPU token for each GPU")
+@click.option("--directive", "directives", multiple=True, metavar="TEXT",
+              help="a line for SLURM, e.g. '--partition=gpu'; may be repeated")
+@click.option("--print-sbatch", is_flag=True, help="print a SLURM array that does this, and end")
+@click.option("--dry-run", is_flag=True, help="print what would be started, and end")
+def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs: int | None,
+          data_root: Path | None, results: Path | None, max_steps: int | None, gpus: int | None,
+          processes: int | None, workers: int | None, backbone_weights: str | None,
+          cluster: str | None,
+          directives: tuple[str, ...], print_sbatch: bool, dry_run: bool) -> None:
+    """Run many rows (all, if none are named), then write the report."""
+    import os
+
+    from deeplab.report.report import make_report
+    from deeplab.runs.batch import run_rows
+    from deeplab.runs.cluster import run_on_cluster, sbatch_script, starts
+    from deeplab.runs.config import RunConfig
+    from deeplab.table.rows import match_rows
+    configs = [RunConfig.of(row_id=row_id, profile=profile, seed=seed, data_root=data_root,
+                            results_root=results, max_steps=max_steps, gpus=gpus,
+                            processes=processes, workers=workers,
+                          backbone_weights=backbone_weights)
+               for row_id in match_rows(patterns) for seed in seeds]
+    if print_sbatch or dry_run:
+        click.echo(sbatch_script(configs, directives) if print_sbatch
+                   else starts(configs, cluster, directives))
+        return
+    codes = (run_on_cluster(configs, cluster, jobs=jobs, directives=directives) if cluster
+             else run_rows(configs, jobs=jobs or os.cpu_count() or 1))
+    failed = {name: code for name, code in codes.items() if code != 0}
+    if any(code == 0 for code in codes.values()):
+        click.echo(f"report: {make_report(configs[0].results_root, profile)}")
+    for name, code in failed.items():
+        click.echo(f"{name} ended with exit code {code}; the same command goes on with it",
+                   err=True)
+    sys.exit(next(iter(failed.values()), 0))
+
+
+@main.command()
+@PROFILE
+@RESULTS
+def report(profile: str, results: Path | None) -> None:
+    """Rebuild table, figures and report from the results that are there."""
+    from deeplab.profiles import get_profile
+    from deeplab.report.report import make_report
+    from deeplab.support.files import results_folder
+    click.echo(make_report(results or results_folder(), get_profile(profile).name))
+
+
+@main.command()
+@PROFILE
+@RESULTS
+def status(profile: str, results: Path | None) -> None:
+    """What runs, how far it is, and what stopped."""
+    from deeplab.profiles import get_profile
+    from deeplab.report.results import run_command, run_folders
+    from deeplab.runs.status import read_status, status_line, whereabouts
+    from deeplab.support.files import results_folder
+    found = run_folders(results or results_folder(), get_profile(profile).name)
+    for row_id, seed, folder in found:
+        state = read_status(folder)
+        click.echo(status_line(row_id + (f" seed {seed}" if seed else ""), state))
+        where = whereabouts(state, run_command(folder))
+        if where:
+            click.echo(f"    {where}")
+    if not found:
+        click.echo(f"no runs of profile {profile} yet; start one with: deeplab run voc_r50_d8")
+
+
+@main.command()
+@DATA_ROOT
+@RESULTS
+def doctor(data_root: Path | None, results: Path | None) -> None:
+    """Whether this machine is ready: versions, devices, datasets, disk."""
+    from deeplab.cli.doctor import examine
+    from deeplab.support.files import data_folder, results_folder
+    findings = list(examine(data_root or data_folder(), results or results_folder()))
+    for name, found, do in findings:
+        remedy = f"\n{'':27}do: {do}" if do else ""
+        click.echo(f"{'!' if do else ' '} {name:<24} {found}{remedy}")
+
+
+@main.command()
+@click.argument("rows", nargs=-1, metavar="[ROW]...")
+@click.option("--gpu", metavar="NAME", help="hours on this GPU  [default: on every one known]")
+@click.option("--gpus", default=1, show_default=True, type=click.IntRange(1), metavar="N",
+              help="GPUs that share the batch of a row")
+@click.option("--profile", default="full", show_default=True, metavar="NAME",
+              help="demo, small or full")
+def plan(rows: tuple[str, ...], gpu: str | None, gpus: int, profile: str) -> None:
+    """What ROWs (all, if none are named) cost: work, memory, steps, hours, disk."""
+    from deeplab.planning.gpus import GPUS
+    from deeplab.planning.plan import check_fits
+    from deeplab.planning.plan import plan as plan_rows
+    from deeplab.planning.plan_text import plan_text
+    from deeplab.table.rows import match_rows
+    plans = [plan_rows(match_rows(rows), gpu=name, gpus=gpus, profile=profile)
+             for name in ([gpu] if gpu else GPUS)]
+    click.echo(plan_text(plans))
+    if gpu:
+        check_fits(plans[0])
+
+
+for command in (data, evaluate, predict, weights):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

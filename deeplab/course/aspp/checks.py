@@ -1,0 +1,92 @@
+"""Checks of lesson 5: positions with all nine taps, the five views fused, parameters counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from deeplab.course.exercise import exercise
+from deeplab.model.aspp import ASPP
+from deeplab.model.atrous import taps_inside
+
+RATES = (6, 12, 18)
+
+
+@exercise("5.1", "And at half the map's side it is over.")
+def check_share_with_all_nine(attempt: Callable[[int, int], float]) -> str | None:
+    """Compare `attempt(side, rate)` with the counts of `taps_inside`."""
+    for side, rate in ((65, 1), (65, 12), (33, 16), (32, 16), (32, 18), (20, 40)):
+        got = attempt(side, rate)
+        wanted = float((taps_inside(side, side, rate=rate) == 9).double().mean())
+        if not isinstance(got, (int, float)):
+            return f"Expected one number; got {got!r}."
+        if abs(got - wanted) < 1e-6:
+            continue
+        case = f"Side {side}, rate {rate}: got {got:.3f}, expected {wanted:.3f}. "
+        if wanted == 0 and got > 0:
+            return case + "No position is left here; a negative number of them, squared, is not."
+        if abs(got - wanted ** 0.5) < 1e-6:
+            return case + "That is the share along one axis; the map has two."
+        if abs(got - (1 - rate / side) ** 2) < 1e-6:
+            return case + "A tap can leave on either side: both ends cost `rate` cells."
+        if abs(got - wanted * side ** 2) < 1e-6:
+            return case + "That is a number of positions; divide by all of them."
+        return case + "From which cell to which do all three taps of an axis stay inside?"
+    return None
+
+
+@exercise("5.2", "Five views, one after the other in channels, fused into one map.")
+def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
+    """Compare `attempt(aspp, x)` with `aspp(x)` for a small pyramid in eval mode."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        aspp, x = ASPP(c_in=6, c_out=8, atrous_rates=(1, 2, 3)).eval(), torch.randn(2, 6, 9, 11)
+    with torch.inference_mode():
+        got, wanted = attempt(aspp, x.clone()), aspp(x)
+        views = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
+    if not isinstance(got, Tensor):
+        return f"Expected a map (N, 8, 9, 11); got {got!r}."
+    if got.shape == torch.cat(views, 1).shape:
+        return "These are the five views side by side; `aspp.fusion` makes one map of them."
+    if got.shape != wanted.shape:
+        return f"Expected a map {tuple(wanted.shape)}; got {tuple(got.shape)}."
+    if torch.allclose(got, wanted, atol=1e-5):
+        return None
+    with torch.inference_mode():
+        image_first = aspp.fusion(torch.cat([views[-1], *views[:-1]], 1))
+        reversed_rates = aspp.fusion(torch.cat([views[0], *views[3:0:-1], views[4]], 1))
+    if torch.allclose(got, image_first, atol=1e-5):
+        return "The image-level view comes first; the fusion was trained with it last."
+    if torch.allclose(got, reversed_rates, atol=1e-5):
+        return "The rates are in falling order; take the branches as they stand in aspp.atrous."
+    return ("Right shape, wrong values. Order: 1x1, rising rates, image level; each view reads x "
+            "itself, not the view before.")
+
+
+@exercise("5.3", "You can price a pyramid before building it.")
+def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], int]) -> str | None:
+    """Compare `attempt(c_in, c_out, rates, fusion_kernel)` with the parameters of an `ASPP`."""
+    for c_in, c_out, rates, kernel in ((40, 12, (2,), 1), (40, 12, RATES, 1), (40, 12, RATES, 3),
+                                       (2048, 512, RATES, 3)):
+        got = attempt(c_in, c_out, rates, kernel)
+        views = len(rates) + 2
+        with torch.device("meta"):
+            aspp = ASPP(c_in=c_in, c_out=c_out, atrous_rates=rates, fusion_kernel=kernel)
+        wanted = sum(weight.numel() for weight in aspp.parameters())
+        if got == wanted:
+            continue
+        case = f"{c_in} -> {c_out} channels, rates {rates}, fusion {kernel}x{kernel}: "
+        fusion = kernel ** 2 * views * c_out ** 2
+        hints = {
+            wanted - 2 * c_out * (views + 1): "BatchNorm is missing: a scale and a shift for each "
+                                              "output channel, after every convolution.",
+            wanted + c_out * (views + 1): "these convolutions have no bias; BatchNorm shifts.",
+            wanted - fusion + kernel ** 2 * c_out ** 2: f"the fusion reads all {views} views, "
+                                                        f"{views * c_out} channels.",
+            wanted - fusion - 2 * c_out: "the fusion is missing.",
+            wanted - c_in * c_out - 2 * c_out: "one 1x1 view is missing: the point or the image.",
+        }
+        return case + hints.get(got, f"got {got:,}, expected {wanted:,}.")
+    return None

@@ -1,0 +1,105 @@
+"""Pictures of lesson 5: taps that leave the map, and what the two pyramids cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+
+from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, RED, SKY, figure, house_style,
+                                   picture)
+from deeplab.miniature.scenes import Painter
+from deeplab.model.atrous import taps_inside
+
+RATES = (6, 12, 18)  # Sec. 3.3, at output stride 16
+SCENE = 1  # of the drawn VOC: a station, with a bicycle in front of a train
+COUNTS = (1, 2, 4, 6, 9)  # taps that can be inside a square map
+COUNT_COLOURS = ListedColormap(("#fde725", "#7ad151", "#22a884", "#2a788e", "#443983"))
+
+
+def drawn_crop(side: int = 512) -> np.ndarray:
+    """A drawn street as large as a training crop of the recipe: uint8 (side, side, 3)."""
+    painter = Painter("voc")
+    painter.height = painter.width = side
+    return painter.picture(SCENE, np.random.default_rng(5))[0]
+
+
+@house_style
+def opening(rates: Sequence[int] = RATES, *, output_stride: int = 16) -> Figure:
+    """The taps of the middle cell of a crop at each rate, inside the crop and outside."""
+    image = drawn_crop()
+    side, middle = len(image), len(image) // output_stride // 2
+    fig = figure(3.6)
+    for ax, rate in zip(fig.subplots(1, len(rates)), rates, strict=True):
+        picture(ax, image)
+        for line in range(0, side + 1, output_stride):
+            ax.plot([line, line], [0, side], [0, side], [line, line], color="white",
+                    linewidth=0.25)
+        rows, columns = np.mgrid[-1:2, -1:2] * rate * output_stride + (middle + 0.5) * output_stride
+        inside = (rows >= 0) & (rows < side) & (columns >= 0) & (columns < side)
+        for where, face in ((inside, ORANGE), (~inside, "none")):
+            ax.plot(columns[where], rows[where], "o", markerfacecolor=face, markersize=8,
+                    markeredgecolor="black" if face != "none" else RED, markeredgewidth=1.5)
+        margin = max(RATES) * output_stride - side // 2 + 2 * output_stride
+        ax.set(xlim=(-margin, side + margin), ylim=(side + margin, -margin))
+        ax.set_title(f"rate {rate}: {inside.sum()} of 9 taps inside", loc="center")
+    return fig
+
+
+@house_style
+def tap_maps(side: int, rates: Sequence[int]) -> Figure:
+    """How many taps fall inside a map of side x side cells, at every position, per rate."""
+    fig = figure(3.4)
+    axes = fig.subplots(1, len(rates))
+    edges = [0.5, *(np.array(COUNTS[:-1]) + np.array(COUNTS[1:])) / 2, 9.5]
+    for ax, rate in zip(axes, rates, strict=True):
+        taps = taps_inside(side, side, rate=rate).numpy()
+        picture(ax, taps, f"rate {rate}: all nine at {100 * (taps == 9).mean():.0f} %")
+        ax.images[0].set(cmap=COUNT_COLOURS, norm=BoundaryNorm(edges, len(COUNTS)))
+    bar = fig.colorbar(axes[0].images[0], ax=axes, ticks=COUNTS, shrink=0.8, spacing="uniform")
+    bar.set_label("taps inside")
+    return fig
+
+
+@house_style
+def valid_taps(shares: Mapping[int, Mapping[int, float]], *, side: int) -> Figure:
+    """The paper's Fig. 4: share of positions with so many taps inside, against the rate.
+
+    `shares[rate][count]` is in [0, 1]. The paper draws 1, 4 and 9; 2 and 6 are dashed here.
+    Dotted are ASPP's rates at output stride 8, where they are doubled (Sec. 3.3).
+    """
+    fig = figure(3.6)
+    axes = fig.subplots()
+    styles = {9: (BLUE, "-"), 6: (SKY, "--"), 4: (ORANGE, "-"), 2: (GREEN, "--"), 1: (RED, "-")}
+    for count, (colour, line) in styles.items():
+        values = [shares[rate].get(count, 0) for rate in shares]
+        axes.plot(list(shares), values, line, color=colour,
+                  label=f"{count} tap{'s' * (count > 1)} inside")
+    doubled = [2 * rate for rate in RATES]
+    axes.vlines(doubled, 0, 1, color=GREY, linewidth=1.5, linestyle=":",
+                label=f"rates {', '.join(map(str, doubled))}")
+    axes.set(xlabel=f"atrous rate on a map of {side} x {side} cells", ylim=(0, 1.02),
+             ylabel="share of positions", xlim=(1, max(shares)))
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig
+
+
+@house_style
+def parameter_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
+    """Parameters of several ASPPs, (name, part, number), stacked by part."""
+    fig = figure(2.4)
+    axes = fig.subplots()
+    names, start = list(counts), np.zeros(len(counts))
+    for part, colour in zip(next(iter(counts.values())), LINES, strict=False):
+        values = np.array([counts[name][part] for name in names]) / 1e6
+        axes.barh(names, values, left=start, color=colour, edgecolor="white", label=part)
+        start += values
+    for row, total in enumerate(start):
+        axes.annotate(f"{total:.1f}", (total, row), xytext=(4, 0), va="center",
+                      textcoords="offset points")
+    axes.set(xlabel="millions of parameters", xlim=(0, 1.1 * start.max()))
+    axes.invert_yaxis()
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig

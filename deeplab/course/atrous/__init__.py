@@ -1,0 +1,1 @@
+"""Lesson 2, atrous convolution: its figures, its checks and what else it shows."""

@@ -1,0 +1,102 @@
+"""Checks of lesson 2: padding, Eq. (1), kernels with holes, the rate for a wanted view."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from deeplab.course.exercise import exercise
+from deeplab.model.atrous import atrous_conv1d, field_of_view
+
+KERNEL_SIZE = 3  # of the kernels in exercise 2.4
+
+
+@exercise("2.1", "The padding grows with the rate, so the map keeps its size.")
+def check_same_padding(attempt: Callable[[int, int], int]) -> str | None:
+    """Compare `attempt(kernel_size, rate)` for odd kernels."""
+    for kernel_size, rate in ((3, 1), (3, 6), (5, 2), (1, 4)):
+        got, wanted = attempt(kernel_size, rate), rate * (kernel_size // 2)
+        if got == wanted:
+            continue
+        asked = f"kernel size {kernel_size}, rate {rate}"
+        if not isinstance(got, int):
+            return f"{asked}: expected a whole number of cells; got {got!r}."
+        if got == 2 * wanted:
+            return f"{asked}: that is the padding of both sides together; give that of one."
+        span = field_of_view(kernel_size, rate)
+        left = 20 + 2 * got - span + 1
+        return (f"{asked}: the kernel spans {span} cells. With {got} zeros on either side a line "
+                f"of 20 cells gives {left} outputs, not 20.")
+    return None
+
+
+@exercise("2.2", "Your convolution is Eq. (1) at rates 1, 2 and 5.")
+def check_atrous(attempt: Callable[[Tensor, Tensor, int], Tensor]) -> str | None:
+    """Compare `attempt(x, w, rate)` with `atrous_conv1d` on random signals."""
+    generator = torch.Generator().manual_seed(0)
+    for size, rate in itertools.product((3, 4), (1, 2, 5)):
+        x, w = torch.randn(23, generator=generator), torch.randn(size, generator=generator)
+        got, wanted = attempt(x.clone(), w.clone(), rate), atrous_conv1d(x, w, rate)
+        asked = f"{size} taps, rate {rate}"
+        if not isinstance(got, Tensor) or got.ndim != 1:
+            return f"{asked}: expected a tensor with one axis; got {got!r}."
+        if len(got) != len(wanted):
+            return (f"{asked}: {len(got)} outputs, expected {len(wanted)}. In how many places does "
+                    f"a kernel that spans {field_of_view(size, rate)} samples fit into 23?")
+        if torch.allclose(got, wanted, atol=1e-5):
+            continue
+        if torch.allclose(got, atrous_conv1d(x, w.flip(0), rate), atol=1e-5):
+            return f"{asked}: the kernel is read backwards. Eq. (1) pairs x[i + rate k] with w[k]."
+        return f"{asked}: right length, wrong values. Is it x[i + rate k] that meets w[k]?"
+    return None
+
+
+@exercise("2.3", "A kernel with holes is an ordinary kernel, mostly zero.")
+def check_with_holes(attempt: Callable[[Tensor, int], Tensor]) -> str | None:
+    """Compare `attempt(w, rate)` with zeros written between the weights."""
+    for size, rate in itertools.product((3, 2, 1), (1, 2, 4)):
+        w = torch.arange(1.0, size + 1)
+        wanted = torch.zeros(field_of_view(size, rate))
+        wanted[::rate] = w
+        got = attempt(w.clone(), rate)
+        asked = f"{size} weights, rate {rate}"
+        if not isinstance(got, Tensor) or got.ndim != 1:
+            return f"{asked}: expected a tensor with one axis; got {got!r}."
+        if torch.equal(got, wanted):
+            continue
+        if len(got) == size * rate and torch.equal(got[:len(wanted)], wanted):
+            return f"{asked}: there are zeros after the last weight; they stand only in between."
+        if len(got) == size + (size - 1) * rate and size > 1:
+            return (f"{asked}: {len(got)} entries, expected {len(wanted)}. Neighbouring taps are "
+                    f"{rate} apart, so {rate - 1} zeros stand between them.")
+        return f"{asked}: expected {wanted.tolist()}, got {got.tolist()}."
+    return None
+
+
+@exercise("2.4", "Cells times output stride are pixels.")
+def check_rate_for(attempt: Callable[[int, int], int]) -> str | None:
+    """Compare `attempt(pixels, output_stride)` with the first rate found by counting up."""
+    for pixels, output_stride in ((208, 16), (209, 16), (208, 8), (512, 16), (10, 16)):
+        got, wanted = attempt(pixels, output_stride), _rate_for(pixels, output_stride)
+        asked = f"{pixels} pixels at output stride {output_stride}"
+        if not isinstance(got, int):
+            return f"{asked}: expected a whole number; got {got!r}."
+        if got == wanted:
+            continue
+        if got < 1:
+            return f"{asked}: got rate {got}; the smallest rate there is is 1."
+        if got == _rate_for(pixels, 1):
+            return f"{asked}: that is the rate for cells of one pixel. How wide is a cell here?"
+        view = field_of_view(KERNEL_SIZE, got) * output_stride
+        return (f"{asked}: rate {got} spans {view} pixels, which is "
+                + ("too few." if view < pixels else "enough, but a smaller rate is too."))
+    return None
+
+
+def _rate_for(pixels: int, output_stride: int) -> int:
+    """The smallest rate of a 3x3 kernel that spans so many pixels."""
+    return next(rate for rate in itertools.count(1)
+                if field_of_view(KERNEL_SIZE, rate) * output_stride >= pixels)

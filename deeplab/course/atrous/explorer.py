@@ -1,0 +1,140 @@
+"""The rate explorer: the nine taps of a 3x3 atrous kernel, drawn on a picture (Sec. 3.1).
+
+A filled cell is a tap on the picture; a dashed one lies beside it, where a network reads the
+zeros of its padding. `draw` is a pure function of where the kernel stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from deeplab.figures import plots
+from deeplab.figures.plots import GREY, ORANGE, RED, house_style
+from deeplab.model.atrous import check_rate, field_of_view
+
+KERNEL_SIZE = 3
+MAX_RATE = 36  # of ASPP at output stride 8: twice the 18 of Sec. 3.3
+PALENESS = 0.35  # of the picture, so that cells and taps stand out
+ZEROS = "#e4e4e4"  # what lies beside the picture
+GRID = {"color": "white", "linewidth": 0.4, "alpha": 0.8}
+
+
+class Kernel(NamedTuple):
+    """Where a kernel stands on a picture: everything that the sliders decide."""
+
+    rate: int  # cells from tap to tap
+    row: int  # of the pixel that the centre tap's cell holds
+    column: int
+    output_stride: int = 16  # pixels per cell
+
+    @property
+    def cells(self) -> list[tuple[int, int]]:
+        """(row, column) of the nine taps in cells; some may lie beside the map."""
+        check_rate(self.rate)
+        steps = (-self.rate, 0, self.rate)
+        top, left = self.row // self.output_stride, self.column // self.output_stride
+        return [(top + down, left + across) for down in steps for across in steps]
+
+    def inside(self, image: np.ndarray) -> int:
+        """How many of the nine taps fall on the map of `image` (H, W, 3)."""
+        height, width = (-(-side // self.output_stride) for side in image.shape[:2])
+        return sum(0 <= row < height and 0 <= column < width for row, column in self.cells)
+
+    def sentence(self, image: np.ndarray) -> str:
+        """What the picture shows, in words."""
+        side = field_of_view(KERNEL_SIZE, self.rate)
+        return (f"Output stride {self.output_stride}, rate {self.rate}: {self.inside(image)} of 9 "
+                f"taps inside; field of view {side} cells = {side * self.output_stride} pixels.")
+
+
+@house_style
+def draw(image: np.ndarray, kernels: Sequence[Kernel]) -> Figure:
+    """The picture (H, W, 3) with the cells and taps of each kernel, one panel per kernel.
+
+    All panels have one scale, and are as wide as the widest kernel reaches.
+    """
+    height, width = image.shape[:2]
+    edges = [side for kernel in kernels for side in _extent(kernel)]
+    top, left = (min(0, *(edge[axis] for edge in edges)) - 8 for axis in (0, 1))
+    bottom, right = (max(side, *(edge[axis] for edge in edges)) + 8
+                     for axis, side in ((0, height), (1, width)))
+    pale = (PALENESS * 255 + (1 - PALENESS) * image.astype(np.float32)).astype(np.uint8)
+    panel = 9 / len(kernels) if len(kernels) > 1 else 6
+    fig = plots.figure(panel * (bottom - top) / (right - left) + 0.4, width=panel * len(kernels))
+    for axes, kernel in zip(np.atleast_1d(fig.subplots(1, len(kernels))), kernels, strict=True):
+        axes.imshow(pale, extent=(0, width, height, 0))
+        _draw_kernel(axes, kernel, height, width)
+        axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], facecolor=ZEROS)
+        axes.spines[:].set_visible(False)
+        axes.set_title(f"stride {kernel.output_stride}, rate {kernel.rate}: "
+                       f"{kernel.inside(image)} of 9 inside", loc="center")
+    return fig
+
+
+def _extent(kernel: Kernel) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(row, column) in pixels of the kernel's first and last corner."""
+    stride = kernel.output_stride
+    (top, left), (bottom, right) = kernel.cells[0], kernel.cells[-1]
+    return (top * stride, left * stride), ((bottom + 1) * stride, (right + 1) * stride)
+
+
+def _draw_kernel(axes: Axes, kernel: Kernel, height: int, width: int) -> None:
+    """Cell grid, field of view and taps over a picture of `height` x `width` pixels."""
+    stride = kernel.output_stride
+    axes.hlines(range(stride, height, stride), 0, width, **GRID)
+    axes.vlines(range(stride, width, stride), 0, height, **GRID)
+    (top, left), (bottom, right) = _extent(kernel)
+    axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
+                             edgecolor="black", linewidth=1.2, linestyle=":"))
+    for row, column in kernel.cells:
+        corner, middle = (column * stride, row * stride), (column + 0.5, row + 0.5)
+        is_inside = 0 <= corner[1] < height and 0 <= corner[0] < width
+        colour, fill, line = (RED, ORANGE, "-") if is_inside else (GREY, "white", "--")
+        axes.add_patch(Rectangle(corner, stride, stride, facecolor=fill, edgecolor=colour,
+                                 linewidth=1.5, linestyle=line))
+        axes.plot(*(stride * part for part in middle), "o" if is_inside else "x", color=colour,
+                  markersize=5)
+
+
+def strip(image: np.ndarray, rates: Sequence[int] = (6, 12, 18), *,
+          output_stride: int = 16) -> list[Kernel]:
+    """Kernels of several rates in the middle of the picture: what `explore` shows at rest."""
+    row, column = image.shape[0] // 2, image.shape[1] // 2
+    return [Kernel(rate, row, column, output_stride) for rate in rates]
+
+
+def explore(image: np.ndarray, *, interactive: bool = False) -> None:
+    """Sliders for rate, place and output stride; without them, a strip of three rates.
+
+    The strip is also what readers without a kernel or without ipywidgets see.
+    """
+    if interactive and find_spec("ipywidgets"):
+        _sliders(image)
+        return
+    kernels = strip(image)
+    plots.show(draw(image, kernels), alt=" ".join(one.sentence(image) for one in kernels))
+    if interactive:
+        print("There are no sliders without ipywidgets: pip install ipywidgets")
+
+
+def _sliders(image: np.ndarray) -> None:
+    from ipywidgets import IntSlider, ToggleButtons, interact
+
+    def slider(name: str, value: int, largest: int) -> IntSlider:
+        return IntSlider(value, 1, largest, description=name, continuous_update=False)
+
+    def show(rate: int, row: int, column: int, output_stride: int) -> None:
+        kernel = Kernel(rate, row, column, output_stride)
+        plots.show(draw(image, [kernel]), alt=kernel.sentence(image))
+
+    height, width = image.shape[:2]
+    interact(show, rate=slider("rate", 6, MAX_RATE), row=slider("row", height // 2, height - 1),
+             column=slider("column", width // 2, width - 1),
+             output_stride=ToggleButtons(options=(8, 16), value=16, description="stride"))

@@ -1,0 +1,144 @@
+"""Pictures of lesson 7: five label sets, folder trees, resized labels, balance, the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from deeplab.data import augment
+from deeplab.data.catalog import DATASETS, SegmentationDataset
+from deeplab.data.labelset import LabelSet
+from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure,
+                                   house_style, label_colours, picture)
+from deeplab.miniature.twins import STAMP, miniature
+
+OPENING_IMAGES = {"voc": 2, "ade20k": 0, "cityscapes": 1, "context": 2, "context59": 2}
+PAPER = "#eeeeee"  # behind pictures that do not fill their panel
+Pair = tuple[np.ndarray, np.ndarray]  # image uint8 (H, W, 3) and label (H, W)
+
+
+@house_style
+def opening() -> Figure:
+    """A picture of each of the five label sets, drawn, and its label in the set's own colours."""
+    fig = figure(2.9)
+    axes = fig.subplots(2, len(OPENING_IMAGES), width_ratios=[
+        2 if name == "cityscapes" else 4 / 3 for name in OPENING_IMAGES])
+    for column, (name, index) in enumerate(OPENING_IMAGES.items()):
+        dataset = SegmentationDataset(name, miniature(name), "val")
+        image, label = dataset[index]
+        picture(axes[0, column], image, f"{name}\n{dataset.label_set.num_classes} classes")
+        picture(axes[1, column], label_colours(label, dataset.label_set))
+    return fig
+
+
+def folder_tree(root: Path, *, shown: int = 1, depth: int = 0) -> str:
+    """A folder as indented text: its folders, and of its files the first few and their number."""
+    lines, indent = [], "  " * depth
+    paths = sorted(path for path in root.iterdir() if path.name != STAMP)
+    names = [path.name for path in paths if path.is_file()]
+    for path in paths:
+        if path.is_dir():
+            lines += [f"{indent}{path.name}/", folder_tree(path, shown=shown, depth=depth + 1)]
+    if len(names) > shown + 2:
+        names = [*names[:shown], f"... {len(names)} files"]
+    return "\n".join([*lines, *(indent + name for name in names)])
+
+
+@house_style
+def resized_labels(labels: Mapping[str, np.ndarray], label_set: LabelSet) -> Figure:
+    """The same label several ways, (H, W) each, by title, with the classes that occur in all."""
+    fig = figure(3.2)
+    for ax, (title, label) in zip(fig.subplots(1, len(labels)), labels.items(), strict=True):
+        classes = classes_by_area([label], label_set)
+        picture(ax, label_colours(label, label_set), f"{title}: {len(classes)} classes")
+    class_legend(fig, classes_by_area(labels.values(), label_set), label_set)
+    return fig
+
+
+def counted_shares(dataset: SegmentationDataset) -> np.ndarray:
+    """The share of each class among all pixels of a split that are not void, (K,) in [0, 1]."""
+    size = dataset.label_set.num_classes
+    counts = sum(np.bincount(label.ravel(), minlength=size)[:size] for _, label in dataset)
+    return counts / counts.sum()
+
+
+@house_style
+def class_shares(shares: Mapping[str, np.ndarray], label_set: LabelSet) -> Figure:
+    """Per cent of the pixels that each class covers, one marker per split, largest first."""
+    first = next(iter(shares.values()))
+    order = np.argsort(-first, kind="stable")
+    fig = figure(0.22 * len(order) + 1.1)
+    axes = fig.subplots()
+    for (split, values), colour, mark in zip(shares.items(), (BLUE, ORANGE), "os", strict=True):
+        axes.plot(100 * values[order], np.arange(len(order)), mark, color=colour, label=split)
+    axes.set(yticks=range(len(order)), yticklabels=[label_set.classes[index] for index in order],
+             ylim=(len(order) - 0.4, -0.6), xscale="log", xticks=(0.3, 1, 3, 10, 30, 100),
+             xlim=(0.2, 130), xlabel="per cent of the pixels that count (logarithmic)",
+             xticklabels=("0.3", "1", "3", "10", "30", "100"))
+    axes.minorticks_off()
+    axes.grid(True)
+    axes.legend(loc="lower right")
+    return fig
+
+
+def steps(image: np.ndarray, label: np.ndarray, transform: augment.TrainTransform,
+          rng: np.random.Generator) -> dict[str, Pair]:
+    """What `transform` makes of a sample, step by step, with the same draws from `rng`.
+
+    `image` is uint8 (H, W, 3) and `label` (H, W). The last image is brought back to bytes
+    from the normalised one, so that padding has the colour that 0 stands for.
+    """
+    found = {"as stored": (image, label)}
+    scale = rng.uniform(*transform.scale_range)
+    height, width = augment.resized_size(*label.shape, target=transform.target, scale=scale)
+    image = augment.resize_image(image, height=height, width=width)
+    label = augment.resize_label(label, height=height, width=width)
+    found[f"resized, s = {scale:.2f}"] = image, label
+    crop = {"height": transform.crop_height, "width": transform.crop_width}
+    image, label = augment.random_crop(image, label, **crop, rng=rng)
+    found["cropped"] = image, label
+    flips = rng.random() < 0.5
+    if flips:
+        image, label = augment.flip(image, label)
+    found["flipped" if flips else "not flipped"] = image, label
+    image = augment.photometric_distortion(image, augment.draw_distortion(rng))
+    found["distorted"] = image, label
+    image, label = augment.pad_center(augment.normalize(image), label, **crop)
+    found["padded"] = np.round(image * augment.STD + augment.MEAN).astype(np.uint8), label
+    return found
+
+
+@house_style
+def pipeline(draws: Sequence[Mapping[str, Pair]], label_set: LabelSet) -> Figure:
+    """A picture and its label after each step, one pair of rows per draw, all at one scale."""
+    sides = [label.shape for steps in draws for _, label in steps.values()]
+    height, width = (max(side[axis] for side in sides) for axis in (0, 1))
+    columns = max(map(len, draws))
+    fig = figure(2 * len(draws) * (9 / columns * height / width + 0.1) + 0.45 * len(draws) + 0.6)
+    grid = fig.subplots(2 * len(draws), columns, squeeze=False)
+    for row, steps in enumerate(draws):
+        for column, (name, (image, label)) in enumerate(steps.items()):
+            rows, cols = label.shape
+            place = (width - cols) / 2, (width + cols) / 2, (height + rows) / 2, (height - rows) / 2
+            for ax, pixels in ((grid[2 * row, column], image),
+                               (grid[2 * row + 1, column], label_colours(label, label_set))):
+                ax.imshow(pixels, extent=place)
+                ax.set(xlim=(0, width), ylim=(height, 0), xticks=(), yticks=(), facecolor=PAPER)
+                ax.spines[:].set_visible(False)
+            grid[2 * row, column].set_title(f"{name}\n{rows} x {cols}", loc="center")
+    labels = [label for steps in draws for _, label in steps.values()]
+    class_legend(fig, classes_by_area(labels, label_set), label_set)
+    return fig
+
+
+def meanings(raw_value: int) -> dict[str, str]:
+    """What one value in a label file means, for each of the five label sets."""
+    def meaning(label_set: LabelSet) -> str:
+        train_id = label_set.label_map.get(raw_value)
+        if train_id is None:
+            return "not allowed"
+        return label_set.classes[train_id] if train_id < label_set.num_classes else "ignored"
+    return {name: meaning(label_set) for name, label_set in DATASETS.items()}

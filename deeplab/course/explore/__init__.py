@@ -1,1 +1,0 @@
-"""Things to play with: each a pure draw(values) -> Figure and a one-line widget."""

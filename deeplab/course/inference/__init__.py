@@ -1,0 +1,1 @@
+"""Lesson 10, inference and evaluation: its figures, its checks and what else it shows."""

@@ -1,0 +1,160 @@
+"""Pictures of lesson 10: one image in several ways, windows, borders, reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from deeplab.course.inference.calibration import Reliability
+from deeplab.course.inference.trimap import border_band
+from deeplab.course.quick import demo_experiment, trained_demo_model
+from deeplab.data.augment import EvalTransform
+from deeplab.data.labelset import LabelSet
+from deeplab.evaluation.inference import augmented, predict, whole, window_slices
+from deeplab.evaluation.upsample import upsampled_argmax
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
+                                   figure, house_style, label_colours, picture)
+from deeplab.model.network import DeepLabV3, build_model
+
+ROW, STEPS = "voc_r50_d16", 300
+STREET = 0  # of the drawn VOC's val split: a person, a car, a bus, a motorbike and a bicycle
+SCALES = (0.75, 1.0, 1.25)
+MARKS = ("o-", "s--", "^:")
+
+
+def finer(model: DeepLabV3, output_stride: int = 8) -> DeepLabV3:
+    """The same weights in a demo network of another output stride, in eval mode."""
+    row = replace(demo_experiment(ROW).config.row, output_stride=output_stride)
+    network = build_model(row, "demo")
+    network.load_state_dict(model.state_dict())
+    return network.eval()
+
+
+@house_style
+def opening() -> Figure:
+    """One image, its label, and three predictions with the same weights."""
+    experiment, model = demo_experiment(ROW), trained_demo_model(ROW, steps=STEPS)
+    image, label = experiment.eval_set[STREET]
+    x, fine = EvalTransform(experiment.config.resize)(image), finer(model)
+    averaged = with_scales_and_flip(fine, x[None], label.shape)
+    height, width = label.shape
+    panels = {"label": label,
+              "output stride 16": predict(model, x, height=height, width=width),
+              "output stride 8": predict(fine, x, height=height, width=width),
+              "8, scales and flip": averaged}
+    fig = figure(2.5)
+    axes = fig.subplots(1, 1 + len(panels))
+    picture(axes[0], image, "image")
+    for ax, (name, one) in zip(axes[1:], panels.items(), strict=True):
+        picture(ax, label_colours(one, experiment.config.label_set), name)
+    class_legend(fig, classes_by_area(list(panels.values()), experiment.config.label_set),
+                 experiment.config.label_set)
+    return fig
+
+
+def with_scales_and_flip(model: DeepLabV3, x: Tensor,
+                         shape: tuple[int, int]) -> np.ndarray:
+    """The prediction (H, W) from the mean over `SCALES`, each also mirrored; x is (1, 3, h, w)."""
+    with torch.inference_mode():
+        outputs = augmented(partial(whole, model), x, scales=SCALES, flip=True)
+        return upsampled_argmax(outputs, *shape)[0].numpy()
+
+
+@house_style
+def windows(height: int, width: int, *, window: int, stride: int) -> Figure:
+    """How often each pixel of an image is seen by square windows, and where they lie."""
+    visits = np.zeros((height, width), int)
+    fig = figure(3.4, width=6.0)
+    axes = fig.subplots()
+    places = [(rows, columns) for rows in window_slices(height, window=window, stride=stride)
+              for columns in window_slices(width, window=window, stride=stride)]
+    for index, (rows, columns) in enumerate(places):
+        visits[rows, columns] += 1
+        inset = 4 * (index + 1)  # so that frames at the same edge can be told apart
+        axes.add_patch(Rectangle((columns.start + inset, rows.start + inset), window - 2 * inset,
+                                 window - 2 * inset, fill=False, linewidth=2,
+                                 edgecolor=LINES[index % len(LINES)]))
+    drawn = axes.imshow(visits, cmap="Greys", vmin=0, vmax=2 * visits.max())
+    axes.set(xlabel="pixels", ylabel="pixels")
+    bar = fig.colorbar(drawn, ax=axes, boundaries=np.arange(0.5, visits.max() + 1),
+                       ticks=range(1, visits.max() + 1))
+    bar.set_label("windows that see a pixel")
+    return fig
+
+
+@house_style
+def scores(paper: Mapping[str, float], demo: Mapping[str, float]) -> Figure:
+    """mIoU of the same four ways of inference, of the paper and of the demo, gain by gain."""
+    fig = figure(3.0)
+    for ax, (title, values), colour in zip(
+            fig.subplots(1, 2), (("paper, VOC val", paper), ("demo, drawn val", demo)),
+            (GREY, BLUE), strict=True):
+        numbers = list(values.values())
+        ax.plot(range(len(numbers)), numbers, "o-", color=colour)
+        for place, number in enumerate(numbers):
+            ax.annotate(f"{number:.1f}", (place, number), (-6, 6), textcoords="offset points",
+                        ha="right")
+        ax.set(xticks=range(len(numbers)), xticklabels=list(values), ylabel="mIoU, per cent",
+               xlim=(-0.6, len(numbers) - 0.6),
+               ylim=(min(numbers) - 1, max(numbers) + 1))
+        ax.grid(axis="y")
+        ax.set_title(title)
+    return fig
+
+
+@house_style
+def bands(image: np.ndarray, label: np.ndarray, widths: Sequence[int],
+          label_set: LabelSet) -> Figure:
+    """An image uint8 (h, w, 3), its label (h, w), and what bands of these widths keep of it."""
+    fig = figure(1.9)
+    axes = fig.subplots(1, 2 + len(widths))
+    picture(axes[0], image, "image")
+    picture(axes[1], label_colours(label, label_set), "label")
+    for ax, width in zip(axes[2:], widths, strict=True):
+        colours = label_colours(label, label_set)
+        colours[~border_band(label, width)] = 255
+        picture(ax, colours, f"within {width} pixel{'s' * (width > 1)}")
+    return fig
+
+
+@house_style
+def band_curves(widths: Sequence[int], values: Mapping[str, Sequence[float]],
+                everywhere: Mapping[str, float]) -> Figure:
+    """mIoU in the band by its width, one line per network, and dotted on all pixels."""
+    fig = figure(3.0)
+    axes = fig.subplots()
+    for (name, numbers), colour, mark in zip(values.items(), (BLUE, ORANGE), MARKS, strict=False):
+        axes.plot(widths, numbers, mark, color=colour, label=name)
+        axes.axhline(everywhere[name], color=colour, linewidth=1, linestyle=":",
+                     label=f"{name}, all pixels")
+    axes.set(xlabel="width of the band, pixels", ylabel="mIoU, per cent", xticks=widths,
+             ylim=(0, 1.1 * max(everywhere.values())), xlim=(0, None))
+    axes.grid(axis="y")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig
+
+
+@house_style
+def reliability_diagram(found: Mapping[str, Reliability]) -> Figure:
+    """Accuracy by confidence, a line per network, above how many pixels are how sure."""
+    fig = figure(3.8)
+    above, below = fig.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    above.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="calibrated")
+    for place, ((name, one), colour, mark) in enumerate(
+            zip(found.items(), (BLUE, ORANGE), MARKS, strict=False)):
+        above.plot(one.confidence, one.accuracy, mark, color=colour, label=name)
+        share = 100 * one.count / one.count.sum()
+        middle = (np.arange(len(share)) + 0.32 + 0.36 * place) / len(share)
+        below.bar(middle, share, 0.34 / len(share), color=colour)
+    above.set(ylabel="share right", ylim=(0, 1), xlim=(0, 1))
+    below.set(xlabel="confidence", ylabel="% of pixels")
+    above.grid(True)
+    above.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig

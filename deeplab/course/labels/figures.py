@@ -1,0 +1,124 @@
+"""Pictures of lesson 1: the numbers in a label file, a confusion matrix read, scores compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.labelset import LabelSet
+from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
+                                   figure, house_style, label_colours, picture)
+from deeplab.miniature.twins import miniature
+from deeplab.support.void import IGNORE_INDEX
+
+OPENING_IMAGE = 31  # of the drawn VOC's val split: a small boat, mostly background
+SWELL = 13  # pixels; things grown by half of it are wrong more often than nothing at all
+BLACK_TEXT = 110  # mean of RGB from which black reads better than white
+
+
+@house_style
+def opening() -> Figure:
+    """Two bad answers to one picture: nothing found, and everything found but swollen."""
+    dataset = SegmentationDataset("voc", miniature("voc"), "val")
+    image, label = dataset[OPENING_IMAGE]
+    things = np.where(label == IGNORE_INDEX, 0, label)
+    swollen = cv2.dilate(things, np.ones((SWELL, SWELL), np.uint8))
+    fig = figure(2.7)
+    axes = fig.subplots(1, 4)
+    picture(axes[0], image, "image\n")
+    picture(axes[1], label_colours(label, dataset.label_set), "label\n")
+    for ax, prediction, name in ((axes[2], np.zeros_like(label), "A"), (axes[3], swollen, "B")):
+        confusion = confusion_matrix(prediction, label, num_classes=dataset.label_set.num_classes)
+        picture(ax, label_colours(prediction, dataset.label_set),
+                f"{name}: {pixel_accuracy(confusion):.0f} % of pixels right,\n"
+                f"mIoU {mean_iou(confusion):.0f} %")
+    class_legend(fig, classes_by_area([label], dataset.label_set), dataset.label_set)
+    return fig
+
+
+@house_style
+def numbers(values: Mapping[str, np.ndarray], label_set: LabelSet) -> Figure:
+    """Small pieces (h, w) of label files by title: every value written into its own square.
+
+    Values are train ids or 255; the squares have the colours of `label_set`.
+    """
+    height, width = next(iter(values.values())).shape
+    fig = figure(9 / len(values) * height / width + 0.9)
+    for ax, (title, piece) in zip(np.atleast_1d(fig.subplots(1, len(values))), values.items(),
+                                  strict=True):
+        colours = label_colours(piece, label_set)
+        picture(ax, colours, title)
+        for (row, column), value in np.ndenumerate(piece):
+            ax.text(column, row, value, ha="center", va="center", fontsize=9,
+                    color="black" if colours[row, column].mean() >= BLACK_TEXT else "white")
+    class_legend(fig, classes_by_area(values.values(), label_set), label_set)
+    return fig
+
+
+@house_style
+def matrix(confusion: Tensor, names: Sequence[str], *, chosen: int) -> Figure:
+    """A small confusion matrix with its numbers, and what the IoU of one class reads from it."""
+    size = len(names)
+    fig = figure(3.6, width=6.5)
+    axes = fig.subplots()
+    axes.imshow(np.ones((size, size)), cmap="Greys", vmin=0, vmax=4)
+    for (row, column), count in np.ndenumerate(confusion.numpy()):
+        on_cross = chosen in (row, column)
+        axes.text(column, row, count, ha="center", va="center", fontsize=14,
+                  color="black" if on_cross else GREY,
+                  weight="bold" if row == column == chosen else "normal")
+    for corner, shape, colour, text in (
+            ((-0.45, chosen - 0.45), (size - 0.1, 0.9), BLUE, "the row: its pixels in truth"),
+            ((chosen - 0.45, -0.45), (0.9, size - 0.1), ORANGE, "the column: predicted so")):
+        axes.add_patch(Rectangle(corner, *shape, fill=False, edgecolor=colour, linewidth=3,
+                                 label=text))
+    hit = int(confusion[chosen, chosen])
+    either = int(confusion[chosen].sum() + confusion[:, chosen].sum()) - hit
+    axes.set(xticks=range(size), yticks=range(size), xticklabels=names, yticklabels=names,
+             xlabel="prediction", ylabel="truth",
+             title=f"IoU of {names[chosen]}: {hit} of {either} pixels on the cross")
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    return fig
+
+
+@house_style
+def scores(confusions: Mapping[str, Tensor]) -> Figure:
+    """Pixel accuracy and mIoU of several predictors side by side, in per cent."""
+    fig = figure(0.55 * len(confusions) + 1.4)
+    axes = fig.subplots()
+    places = np.arange(len(confusions))
+    for offset, measure, text, colour in ((-0.19, pixel_accuracy, "pixel accuracy", GREY),
+                                          (0.19, mean_iou, "mIoU", BLUE)):
+        bars = axes.barh(places + offset, [measure(one) for one in confusions.values()], 0.36,
+                         color=colour, label=text)
+        axes.bar_label(bars, fmt="%.1f", padding=3)
+    axes.set(yticks=places, yticklabels=list(confusions), xlim=(0, 108), xlabel="per cent",
+             ylim=(len(confusions) - 0.5, -0.5))
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig
+
+
+@house_style
+def class_scores(confusions: Mapping[str, Tensor], label_set: LabelSet) -> Figure:
+    """IoU of each class that occurs, one marker per predictor, ordered by the first."""
+    ious = {name: 100 * class_iou(confusion) for name, confusion in confusions.items()}
+    first = next(iter(ious.values()))
+    order = [int(index) for index in first.argsort(descending=True) if not first[index].isnan()]
+    fig = figure(0.23 * len(order) + 1.2)
+    axes = fig.subplots()
+    places = np.arange(len(order))
+    for (name, values), colour, mark in zip(ious.items(), (ORANGE, BLUE, *LINES), "soD^v",
+                                            strict=False):
+        axes.plot(values[order], places, mark, color=colour, label=name, linestyle="none")
+    axes.set(yticks=places, yticklabels=[label_set.classes[index] for index in order],
+             xlim=(-2, 102), ylim=(len(order) - 0.4, -0.6), xlabel="IoU (per cent)")
+    axes.grid(True)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig

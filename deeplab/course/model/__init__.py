@@ -1,0 +1,1 @@
+"""Lesson 6, the whole model: its figures, its checks and what else it shows."""

@@ -1,0 +1,122 @@
+"""Checks of lesson 6: the parts assembled, the cost of a convolution, torchvision's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.segmentation.deeplabv3 import ASPP as TorchvisionASPP
+
+from deeplab.course.exercise import exercise
+from deeplab.evaluation.upsample import upsampled
+from deeplab.model.aspp import ASPP
+from deeplab.model.atrous import field_of_view
+from deeplab.model.network import DeepLabV3
+
+RATES = (6, 12, 18)
+TORCHVISION = {"convs.0.": "point.", "convs.1.": "atrous.0.", "convs.2.": "atrous.1.",
+               "convs.3.": "atrous.2.", "convs.4.1.": "image.0.", "convs.4.2.": "image.1.",
+               "project.": "fusion."}  # their prefix: ours
+
+
+@exercise("6.1", "Three calls and one bilinear step: that is DeepLabV3.")
+def check_full_size_logits(attempt: Callable[[DeepLabV3, Tensor], Tensor]) -> str | None:
+    """Compare `attempt(model, image)` with the upsampled logits of a small network."""
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(0)
+        model = DeepLabV3(num_classes=5, depth=50, output_stride=16, atrous_rates=(1, 2, 3),
+                          width=1 / 8).eval()
+        image = torch.randn(2, 3, 49, 65)
+        got, logits = attempt(model, image.clone()), model(image).main
+        aux = model.aux_classifier(model.backbone(image).conv4)
+    wanted, size = upsampled(logits, 49, 65), (49, 65)
+    if not isinstance(got, Tensor):
+        return f"Expected logits (2, 5, 49, 65); got {got!r}."
+    if got.shape == logits.shape:
+        return (f"{tuple(got.shape)} is one score per cell. Upsample to the image's height and "
+                "width, bilinearly.")
+    if got.shape == (2, *size):
+        return "That is a prediction, one class per pixel; give the scores of all 5 classes."
+    if got.shape != wanted.shape:
+        return f"Expected logits {tuple(wanted.shape)}; got {tuple(got.shape)}."
+    for mistake, sentence in (
+            (upsampled(aux, *size), "Those are the auxiliary head's logits, from conv4. It helps "
+                                    "in training; the answer comes from conv5 through ASPP."),
+            (F.interpolate(logits, size, mode="bilinear", align_corners=True),
+             "align_corners=True pins the corner cells to the corner pixels; every published "
+             "row was trained with False."),
+            (F.interpolate(logits, size), "Nearest neighbour repeats each cell; interpolate with "
+                                          "mode='bilinear'."),
+            (upsampled(logits.softmax(1), *size), "Softmax came first. Upsample the logits "
+                                                  "themselves.")):
+        if torch.allclose(got, mistake, atol=1e-5):
+            return sentence
+    return None if torch.allclose(got, wanted, atol=1e-5) else (
+        "Right shape, wrong values. Order: backbone, aspp, classifier, upsampled.")
+
+
+@exercise("6.2", "The rate is free; the size of the output map is what you pay for.")
+def check_conv_macs(attempt: Callable[[nn.Conv2d, int, int], int]) -> str | None:
+    """Compare `attempt(conv, height, width)` with a convolution that is really run."""
+    for kernel, stride, rate in ((1, 1, 1), (3, 1, 1), (3, 1, 6), (3, 2, 1)):
+        height, width = 13, 20
+        with torch.random.fork_rng(devices=[]):
+            conv = nn.Conv2d(8, 12, kernel, stride=stride, padding=rate * (kernel // 2),
+                             dilation=rate, bias=False)
+        rows, columns = conv(torch.zeros(1, 8, height, width)).shape[-2:]
+        got, wanted = attempt(conv, height, width), rows * columns * conv.weight.numel()
+        if got == wanted:
+            continue
+        case = f"{kernel}x{kernel}, 8 -> 12 channels, stride {stride}, rate {rate}: "
+        if got is None:
+            return f"{case}expected a number of multiply-adds; got None."
+        hints = {
+            height * width * conv.weight.numel(): f"the map that comes out has {rows} x {columns} "
+            f"cells, not {height} x {width}; each of them is computed, no others.",
+            rows * columns * 8 * 12 * field_of_view(kernel, rate) ** 2:
+                "the holes of an atrous kernel are not computed: nine taps at any rate.",
+            rows * columns * 8 * 12 * kernel: "the kernel has two axes.",
+            rows * columns * 12 * kernel ** 2: "each output reads all 8 channels of the input.",
+            rows * columns * 8 * kernel ** 2: "there are 12 output channels to compute.",
+            conv.weight.numel(): "these are the weights; each is used at every output cell.",
+            2 * wanted: "those are flops; a multiply-add counts once here.",
+        }
+        return case + hints.get(got, f"got {got:,}, expected {wanted:,}.")
+    return None
+
+
+@exercise("6.3", "With its weights renamed, torchvision's pyramid and ours give one map.")
+def check_our_name(attempt: Callable[[str], str]) -> str | None:
+    """Compare `attempt(key)` for all keys of torchvision's ASPP; then compare the outputs."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        theirs, x = TorchvisionASPP(6, RATES, out_channels=8).eval(), torch.randn(1, 6, 9, 11)
+        ours = ASPP(c_in=6, c_out=8, atrous_rates=RATES, fusion_kernel=1).eval()
+    renamed: dict[str, Tensor] = {}
+    for key, value in theirs.state_dict().items():
+        prefix = next(prefix for prefix in TORCHVISION if key.startswith(prefix))
+        got, wanted = attempt(key), TORCHVISION[prefix] + key.removeprefix(prefix)
+        if not isinstance(got, str):
+            return f"{key}: expected a name; got {got!r}."
+        if got != wanted:
+            return f"{key} became {got}. " + _name_hint(got, wanted, ours)
+        renamed[got] = value
+    ours.load_state_dict(renamed)
+    with torch.inference_mode():
+        same = torch.allclose(ours(x), theirs(x), atol=1e-5)
+    return None if same else "The names are right, and still the maps differ."
+
+
+def _name_hint(got: str, wanted: str, ours: ASPP) -> str:
+    """Why a name is not the one that was wanted."""
+    if got not in ours.state_dict():
+        return "Our ASPP has no weight of that name; print its state_dict()."
+    if got.startswith("atrous.") and wanted.startswith("atrous."):
+        return ("That loads, for the shapes agree, but at another rate. Theirs counts the 1x1 "
+                "branch as convs.0; ours counts the rates from atrous.0.")
+    if wanted.startswith("image."):
+        return ("Their image branch begins with the pooling, which has no weights: its "
+                "convolution is number 1 and its BatchNorm number 2.")
+    return f"That place is for another weight; expected {wanted}."

@@ -1,0 +1,87 @@
+"""Checks of lesson 4: offsets reached, the unseen share, conv5's rates, the widest rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deeplab.course.exercise import exercise
+from deeplab.model.atrous import footprint
+from deeplab.model.backbone import block_rates
+
+
+@exercise("4.1", "You know which cells a chain of kernels looks at.")
+def check_offsets(attempt: Callable[[tuple[int, ...]], set[int]]) -> str | None:
+    """Compare `attempt(rates)` with the columns of the footprint that are not zero."""
+    for rates in ((1,), (2,), (2, 2, 2), (1, 2, 4), (3, 5)):
+        got, reach = attempt(rates), sum(rates)
+        if got is None or isinstance(got, int):
+            return f"Expected a set of offsets; got {got!r}."
+        got = set(got)
+        wanted = {int(column) - reach for column in footprint(rates)[reach].nonzero()}
+        surplus, missing = sorted(got - wanted), sorted(wanted - got)
+        if surplus:
+            return (f"Rates {rates}: offset {surplus[0]} cannot be reached. Each layer adds "
+                    "-rate, 0 or +rate, and nothing between.")
+        if missing:
+            return (f"Rates {rates}: offset {missing[0]} is missing. Every offset reached so far "
+                    "is kept and is moved left and right by the next rate.")
+    return None
+
+
+@exercise("4.2", "Holes along one axis are stripes on the map.")
+def check_unseen_share(attempt: Callable[[tuple[int, ...]], float]) -> str | None:
+    """Compare `attempt(rates)` with the share of zeros in the footprint."""
+    for rates in ((1, 1, 1), (2, 2, 2), (1, 2, 4), (4, 4, 4), (1, 5)):
+        got, paths = attempt(rates), footprint(rates)
+        wanted = float((paths == 0).double().mean())
+        along_one_axis = float((paths[sum(rates)] == 0).double().mean())
+        if not isinstance(got, (int, float)):
+            return f"Expected one number; got {got!r}."
+        if abs(got - wanted) < 1e-6:
+            continue
+        hint = {along_one_axis: "that is the share along one axis; the footprint is a square.",
+                1 - wanted: "that is the share of cells that are seen.",
+                100 * wanted: "a share, not per cent: between 0 and 1.",
+                along_one_axis ** 2: "a cell is unseen when its row or its column is never "
+                                     "reached, not only when both are."}
+        for answer, words in hint.items():
+            if abs(got - answer) < 1e-6:
+                return f"Rates {rates}: {words}"
+        return f"Rates {rates}: got {got:.3f}, expected {wanted:.3f}."
+    return None
+
+
+@exercise("4.3", "Factors times the unit rate that the output stride asks for.")
+def check_conv5_rates(attempt: Callable[[int, tuple[int, ...]], list[int]]) -> str | None:
+    """Compare `attempt(output_stride, multi_grid)` with `block_rates`."""
+    cases = ((32, (1, 2, 4)), (16, (1, 2, 4)), (8, (1, 2, 4)), (16, (1, 2, 1)))
+    for output_stride, factors in cases:
+        got = attempt(output_stride, factors)
+        wanted = block_rates(depth=50, output_stride=output_stride, multi_grid=factors)[-1]
+        if got is None or len(got) != len(factors):
+            return f"Expected one rate per block, {len(factors)} in all; got {got}."
+        case, got = f"Output stride {output_stride}, factors {factors}: got {list(got)}", list(got)
+        if got == wanted:
+            continue
+        if got == list(factors):
+            return f"{case}. These are the factors alone; conv5 has a unit rate of its own here."
+        if got[1:] == wanted[1:]:
+            return f"{case}. With Multi-Grid the first block has no exception: factor times unit."
+        return f"{case}. Which rate does `stage_plan` give conv5? Multiply each factor by it."
+    return None
+
+
+@exercise("4.4", "27 cells wide, and each is reached in exactly one way.")
+def check_widest(attempt: tuple[int, int, int]) -> str | None:
+    """Accept three rates whose footprint has no hole and is as wide as any such."""
+    if len(attempt) != 3 or not all(isinstance(rate, int) and rate > 0 for rate in attempt):
+        return f"Expected three whole numbers of 1 or more; got {attempt}."
+    paths = footprint(tuple(attempt))
+    holes = int((paths[sum(attempt)] == 0).sum())
+    if holes:
+        return f"Rates {tuple(attempt)} leave {holes} of {len(paths)} columns unseen."
+    # Three taps, three layers: 27 paths along an axis cannot reach more than 27 cells.
+    if len(paths) < 27:
+        return (f"Rates {tuple(attempt)} have no hole, and are {len(paths)} cells wide. Some cells "
+                "are reached in several ways; a wider choice wastes no path.")
+    return None

@@ -1,0 +1,98 @@
+"""Checks of lesson 11: the length of a schedule, which checkpoint to trust, what log to keep."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from deeplab.course.exercise import exercise
+from deeplab.table.rows import load_rows
+
+
+@exercise("11.1", "Whole batches, epoch by epoch: so the schedule counts.")
+def check_steps(attempt: Callable[[int, int, int], int]) -> str | None:
+    """Compare `attempt(num_images, batch_size, epochs)` with the schedules of the table."""
+    counts = {"voc": 10582, "ade20k": 20210, "cityscapes": 2975, "context": 4998}
+    rows = load_rows()
+    for dataset, num_images in counts.items():
+        row = rows[f"{dataset}_r50_d8"]
+        got = attempt(num_images, row.batch_size, row.epochs)
+        wanted = row.epochs * (num_images // row.batch_size)
+        if got == wanted and isinstance(got, int):
+            continue
+        case = (f"{num_images:,} images, {row.batch_size} a step, {row.epochs} epochs: "
+                f"got {got}. ")
+        mistakes = {
+            row.epochs * -(-num_images // row.batch_size):
+                "The rest of an epoch that fills no batch is left out, not rounded up.",
+            row.epochs * num_images // row.batch_size:
+                "Whole steps are counted in each epoch, before the epochs are counted.",
+            num_images // row.batch_size: "That is one epoch.",
+            row.epochs * num_images: "These are images; a step takes a batch of them.",
+        }
+        if isinstance(got, float):
+            return case + "A number of steps is whole: // divides and rounds down."
+        return case + mistakes.get(got, f"Expected {wanted}.")
+    return None
+
+
+@exercise("11.2", "Damage costs the steps since the checkpoint before, not the run.")
+def check_trusted(attempt: Callable[[Sequence[Mapping[str, Any]], Mapping[str, bytes]],
+                                    int | None]) -> str | None:
+    """Compare `attempt(manifest, files)` on whole, damaged and missing checkpoints."""
+    files = {f"step-{step:07d}.pt": b"weights of %d" % step for step in (100, 200, 300)}
+    manifest = [{"step": int(name[5:12]), "file": name,
+                 "sha256": hashlib.sha256(content).hexdigest()}
+                for name, content in files.items()]
+    newest, middle, oldest = sorted(files, reverse=True)
+    cases = (
+        ("All files are whole", files, 300),
+        ("The newest has a flipped bit", {**files, newest: b"weights of 301"}, 200),
+        ("The newest is missing", {name: files[name] for name in (middle, oldest)}, 200),
+        ("The newest is cut short, the one before empty",
+         {oldest: files[oldest], middle: b"", newest: files[newest][:-1]}, 100),
+        ("All are damaged", dict.fromkeys(files, b""), None))
+    for case, there, wanted in cases:
+        for entries in (manifest, manifest[::-1]):
+            try:
+                got = attempt(entries, dict(there))
+            except KeyError as error:
+                return f"{case}: KeyError {error}. A file that is listed may be missing."
+            if got == wanted:
+                continue
+            if wanted is None:
+                return f"{case}: got {got}; with nothing to trust the answer is None."
+            if entries is not manifest:
+                return f"{case}: got {got}. The manifest need not be in order; compare steps."
+            if got == 300:
+                return f"{case}: got 300. A listed file counts only if its SHA-256 fits."
+            return f"{case}: got {got}, expected {wanted}, the newest that is whole."
+    return None
+
+
+@exercise("11.3", "What was logged after the checkpoint will happen, and be logged, again.")
+def check_kept(attempt: Callable[[str, int], list[dict[str, Any]]]) -> str | None:
+    """Compare `attempt(text, step)` on logs that end well, too late, or in half a line."""
+    lines = [{"step": 0, "total_steps": 300}, {"step": 5, "loss": 2.5}, {"step": 10, "loss": 2.0},
+             {"step": 10, "miou": 20.0}, {"step": 15, "loss": 1.5}]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    cases = (("A log that ends with the checkpoint", "".join(text.splitlines(True)[:4]), 10, 4),
+             ("A log that is ahead of the checkpoint", text, 10, 4),
+             ("A log whose last line is half written", text + '{"step": 20, "lo', 15, 5))
+    for case, given, step, count in cases:
+        try:
+            got = attempt(given, step)
+        except json.JSONDecodeError:
+            return f"{case}: json could not read it. Lines after the step need not be read at all."
+        if got == lines[:count]:
+            continue
+        if not isinstance(got, list) or not all(isinstance(line, dict) for line in got):
+            return f"{case}: expected a list of dictionaries, one of each line; got {got!r}."
+        if len(got) > count:
+            return f"{case}: {len(got) - count} kept that come after step {step}."
+        if {"step": 10, "miou": 20.0} not in got:
+            return f"{case}: the line of step {step} itself is missing; the checkpoint has seen it."
+        return f"{case}: expected the first {count} lines, got {got}."
+    return None

@@ -1,0 +1,99 @@
+"""Checks of lesson 3: the plan of strides and rates, rate 2 from rate 1, one label per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from deeplab.course.exercise import exercise
+from deeplab.model.backbone import stage_plan
+
+STEM = 4  # pixels per cell before conv2
+
+
+@exercise("3.1", "Every stride given up doubles the rate of what follows.")
+def check_stage_plan(attempt: Callable[[int], list[tuple[int, int]]]) -> str | None:
+    """Compare `attempt(output_stride)` with `stage_plan` at 32, 16 and 8."""
+    for output_stride in (32, 16, 8):
+        got, wanted = attempt(output_stride), stage_plan(output_stride)
+        if got is None or len(got) != 4 or any(len(pair) != 2 for pair in got):
+            return f"Expected four pairs (stride, rate), conv2 to conv5; got {got}."
+        strides, rates = ([int(value) for value in values] for values in zip(*got, strict=True))
+        reached = STEM * int(np.prod(strides))
+        if reached != output_stride:
+            return (f"Output stride {output_stride}: your strides {strides} and the stem's "
+                    f"{STEM} make {reached} pixels per cell.")
+        if strides != [stride for stride, _ in wanted]:
+            return (f"Output stride {output_stride}: strides {strides} reach the right size, but "
+                    "the pretrained network halves in conv3 first; give up the last ones.")
+        if set(rates) == {1} and output_stride < 32:
+            return (f"Output stride {output_stride}: all your rates are 1. What has happened to "
+                    "the pixels between two taps of conv5?")
+        if rates != [rate for _, rate in wanted]:
+            return (f"Output stride {output_stride}: rates {rates}. Count, for each stage, the "
+                    "strides given up so far, its own included; each doubles the rate.")
+    return None
+
+
+@exercise("3.2", "Four ordinary convolutions, interleaved, are one of rate 2.")
+def check_rate_2(attempt: Callable[[Tensor, Tensor], Tensor]) -> str | None:
+    """Compare `attempt(x, kernel)` with PyTorch's convolution at rate 2, padded with zeros."""
+    generator = torch.Generator().manual_seed(0)
+    kernel = torch.randn(1, 1, 3, 3, generator=generator)
+    for height, width in ((8, 8), (7, 10)):
+        x = torch.randn(1, 1, height, width, generator=generator)
+        got = attempt(x.clone(), kernel)
+        wanted = F.conv2d(x, kernel, padding=2, dilation=2)
+        if got is None or got.shape != wanted.shape:
+            return (f"A map of {height} x {width} must keep its size; got "
+                    f"{None if got is None else tuple(got.shape)}.")
+        if torch.allclose(got, wanted, atol=1e-5):
+            continue
+        if torch.allclose(got, F.conv2d(x, kernel, padding=1), atol=1e-5):
+            return "That is rate 1: the taps stand on neighbours of x, not on every other cell."
+        phases = [(row, column) for row in (0, 1) for column in (0, 1) if torch.allclose(
+            got[..., row::2, column::2], wanted[..., row::2, column::2], atol=1e-5)]
+        return (f"Of the four phases (first row, first column), {phases or 'none'} came out "
+                "right. Does each go back to the rows and columns it was taken from?")
+    return None
+
+
+@exercise("3.3", "The middle of each cell speaks for all of it.")
+def check_share_kept(attempt: Callable[[np.ndarray, int], float]) -> str | None:
+    """Compare `attempt(label, output_stride)` on drawn labels with void in them."""
+    rng = np.random.default_rng(0)
+    for output_stride in (2, 4, 8):
+        blocks = rng.choice(np.array([0, 0, 3, 7, 255], np.uint8), (16, 24))
+        label = blocks.repeat(2, 0).repeat(2, 1)
+        got = attempt(label.copy(), output_stride)
+        wanted, others = _shares_kept(label, output_stride)
+        if got is None or np.ndim(got) != 0:
+            return f"Expected one number between 0 and 1; got {got!r}."
+        if np.isclose(float(got), wanted, atol=1e-6):
+            continue
+        hints = [hint for answer, hint in others if np.isclose(float(got), answer, atol=1e-6)]
+        return (f"Output stride {output_stride}: " +
+                (hints[0] if hints else f"got {float(got):.3f}, expected {wanted:.3f}."))
+    return None
+
+
+def _shares_kept(label: np.ndarray, output_stride: int) -> tuple[float, list[tuple[float, str]]]:
+    """The right answer, and the answers of usual mistakes, each with a sentence."""
+    def spread(start: int) -> np.ndarray:
+        cells = label[start::output_stride, start::output_stride]
+        return cells.repeat(output_stride, 0).repeat(output_stride, 1)
+
+    middle = spread(output_stride // 2)
+    counted = label != 255
+    right = middle == label
+    return float(right[counted].mean()), [
+        (100 * float(right[counted].mean()), "a share, not per cent: between 0 and 1."),
+        (float(right.mean()), "void (255) is counted; leave those pixels out."),
+        (float((right & counted).mean()), "divide by the pixels that count, not by all."),
+        (float((spread(0) == label)[counted].mean()),
+         "that is the top left corner of each cell; take the pixel at its middle."),
+    ]

@@ -1,0 +1,153 @@
+"""Pictures of lesson 3: what a coarse map loses, why rates double, what a fine map costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from deeplab.course.output_stride.resolution import best_prediction, share_right
+from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.labelset import LabelSet
+from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, class_legend, classes_by_area,
+                                   figure, house_style, label_colours, picture)
+from deeplab.miniature.twins import miniature
+from deeplab.model.backbone import stage_plan
+from deeplab.support.void import IGNORE_INDEX
+
+OPENING_IMAGE = 14  # of the drawn VOC's val split: a bicycle, two persons and a car
+
+
+def opening() -> Figure:
+    """One drawn street, and the best that any head could say from cells of 8, 16, 32 pixels."""
+    dataset = SegmentationDataset("voc", miniature("voc"), "val")
+    return best_predictions(*dataset[OPENING_IMAGE], dataset.label_set)
+
+
+@house_style
+def best_predictions(image: np.ndarray, label: np.ndarray, label_set: LabelSet, *,
+                     strides: Sequence[int] = (8, 16, 32)) -> Figure:
+    """An image, its label, and the label as maps of each output stride can hold it."""
+    fig = figure(2.9)
+    axes = fig.subplots(1, 2 + len(strides))
+    picture(axes[0], image, "image")
+    picture(axes[1], label_colours(label, label_set), "label")
+    for ax, stride in zip(axes[2:], strides, strict=True):
+        prediction = best_prediction(label, output_stride=stride,
+                                     num_classes=label_set.num_classes)
+        right = share_right(prediction, label, (label != 0) & (label != IGNORE_INDEX))
+        picture(ax, label_colours(prediction, label_set),
+                f"output stride {stride}\n{right:.0f} % of things right")
+        height, width = label.shape
+        for x in range(stride, width, stride):
+            ax.axvline(x - 0.5, color="white", linewidth=0.3)
+        for y in range(stride, height, stride):
+            ax.axhline(y - 0.5, color="white", linewidth=0.3)
+    class_legend(fig, classes_by_area([label], label_set), label_set)
+    return fig
+
+
+@house_style
+def taps_in_pixels(*, strides: Sequence[int] = (32, 16, 8), reach: int = 56) -> Figure:
+    """The three taps of a conv5 kernel along one axis, in input pixels from its centre.
+
+    For each stride: its cells as small ticks, the taps at the rate of `stage_plan` as dots,
+    and hollow where they would be had the rate stayed 1.
+    """
+    fig = figure(2.6)
+    axes = fig.subplots()
+    for row, stride in enumerate(strides):
+        rate = stage_plan(stride)[-1][1]
+        cells = np.arange(-(reach // stride), reach // stride + 1) * stride
+        axes.plot(cells, np.full(len(cells), row), "|", color=GREY, markersize=14)
+        if rate > 1:
+            axes.plot([-stride, stride], [row, row], "o", markerfacecolor="white",
+                      color=ORANGE, label="at rate 1" if row == 1 else None)
+        axes.plot([-stride * rate, 0, stride * rate], [row] * 3, "o", color=BLUE, markersize=10,
+                  label="taps of the kernel" if row == 0 else None)
+    axes.set(yticks=range(len(strides)), xticks=range(-48, 49, 16), ylim=(len(strides) - 0.5, -0.5),
+             xlim=(-reach - 4, reach + 4), xlabel="input pixels from the kernel's centre",
+             yticklabels=[f"output stride {stride}, rate {stage_plan(stride)[-1][1]}"
+                          for stride in strides])
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig
+
+
+@house_style
+def shared_cells(maps: Mapping[int, Tensor], *, channel: int) -> Figure:
+    """One channel of the same layer at several output strides, coarsest first.
+
+    `maps` holds, by output stride, a feature map (1, C, h, w). Dots mark the cells that the
+    finer maps share with the coarsest.
+    """
+    coarsest = max(maps)
+    planes = {stride: values[0, channel].numpy() for stride, values in maps.items()}
+    low, high = planes[min(maps)].min(), planes[min(maps)].max()
+    height, width = planes[coarsest].shape
+    fig = figure(9 / len(maps) * height / width + 0.6)
+    for ax, (stride, plane) in zip(fig.subplots(1, len(maps)), planes.items(), strict=True):
+        picture(ax, plane, f"output stride {stride}: {plane.shape[0]} x {plane.shape[1]} cells")
+        ax.images[0].set(cmap="cividis", clim=(low, high))
+        step = coarsest // stride
+        rows, columns = np.mgrid[:plane.shape[0]:step, :plane.shape[1]:step]
+        ax.plot(columns.ravel(), rows.ravel(), "o", color="white", markeredgecolor="black",
+                markersize=5)
+    return fig
+
+
+@house_style
+def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int]) -> Figure:
+    """Multiply-adds of one crop by part, and bytes of the maps of a step, by output stride."""
+    fig = figure(3.2)
+    left, right = fig.subplots(1, 2)
+    names = [str(stride) for stride in macs]
+    start = np.zeros(len(macs))
+    for part, colour in (("backbone", BLUE), ("aspp", ORANGE), ("aux_classifier", GREEN)):
+        values = np.array([macs[stride][part] for stride in macs]) / 1e9
+        left.barh(names, values, left=start, color=colour, label=part)
+        start += values
+    for row, total in enumerate(start):
+        left.annotate(f"{total:.0f}", (total, row), xytext=(4, 0), va="center",
+                      textcoords="offset points")
+    bars = right.barh(names, [memory[int(name)] / 2**30 for name in names], color=GREY)
+    right.bar_label(bars, fmt="%.0f", padding=4)
+    left.set(title="One 512 x 512 crop", xlabel="billions of multiply-adds",
+             ylabel="output stride", xlim=(0, 1.12 * start.max()))
+    left.legend(loc="upper right")
+    right.set(title="A training step on 16 crops", xlabel="memory of the maps, GiB",
+              xlim=(0, 1.15 * max(memory.values()) / 2**30))
+    right.locator_params(axis="x", nbins=5, integer=True)
+    for ax in (left, right):
+        ax.invert_yaxis()
+    return fig
+
+
+@house_style
+def predictions(image: np.ndarray, label: np.ndarray, answers: Mapping[str, np.ndarray],
+                label_set: LabelSet) -> Figure:
+    """An image, its label and what several networks made of it, (H, W) each, by name."""
+    fig = figure(2.9)
+    axes = fig.subplots(1, 2 + len(answers))
+    picture(axes[0], image, "image")
+    picture(axes[1], label_colours(label, label_set), "label")
+    for ax, (name, prediction) in zip(axes[2:], answers.items(), strict=True):
+        picture(ax, label_colours(prediction, label_set), name)
+    class_legend(fig, classes_by_area([label, *answers.values()], label_set), label_set)
+    return fig
+
+
+@house_style
+def right_by_width(shares: Mapping[str, Sequence[float]], widths: Sequence[str]) -> Figure:
+    """Per cent of pixels right for parts of things of growing width, one line per network."""
+    fig = figure(3.0)
+    axes = fig.subplots()
+    markers = "osD^v"
+    for (name, values), colour, marker in zip(shares.items(), LINES, markers, strict=False):
+        axes.plot(widths, values, marker=marker, color=colour, label=name)
+    axes.set(xlabel="width of the part, pixels of the drawn image", ylabel="pixels right, per cent",
+             ylim=(0, 102))
+    axes.grid(axis="y")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig

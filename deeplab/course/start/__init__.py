@@ -1,0 +1,1 @@
+"""Lesson 0, start here: its figures, its checks and what else it shows."""

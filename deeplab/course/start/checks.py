@@ -1,0 +1,54 @@
+"""Checks of lesson 0: the share of a class, and the cells of a map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from deeplab.course.exercise import exercise
+
+TOLERANCE = 1e-6
+
+
+@exercise("0.1", "Void is in neither part of the fraction.")
+def check_class_share(attempt: Callable[[np.ndarray, int], float]) -> str | None:
+    """Compare `attempt(label, class_index)` on a small label, also for a class that is absent."""
+    label = np.array([[0, 0, 0, 7], [7, 255, 255, 12], [0, 12, 255, 12]], np.uint8)
+    counted = label != 255
+    for index in (0, 7, 12, 20):
+        got = attempt(label.copy(), index)
+        wanted = float((label == index)[counted].mean())
+        if got is None or np.ndim(got) != 0:
+            return f"Expected one number between 0 and 1; got {got!r}."
+        if abs(got - wanted) < TOLERANCE:
+            continue
+        if abs(got - 100 * wanted) < TOLERANCE:
+            return "That is per cent. A share lies between 0 and 1."
+        if abs(got - float((label == index).mean())) < TOLERANCE:
+            return ("You divided by all 12 pixels. Three of them are void (255) and do not count: "
+                    "divide by 9.")
+        if abs(got - float((label == index).sum())) < TOLERANCE:
+            return "That is the number of pixels. Divide it by the pixels that count."
+        return f"Class {index} covers {wanted:.4f} of the pixels that count; got {got:.4f}."
+    return None
+
+
+@exercise("0.2", "A part of a cell at the border is a cell.")
+def check_map_size(attempt: Callable[[int, int, int], tuple[int, int]]) -> str | None:
+    """Compare `attempt(height, width, output_stride)` for sizes that do and do not divide."""
+    for height, width, output_stride in ((96, 128, 16), (85, 113, 16), (513, 321, 8)):
+        wanted = -(-height // output_stride), -(-width // output_stride)
+        got = attempt(height, width, output_stride)
+        asked = f"{height} x {width} pixels at output stride {output_stride}"
+        if not isinstance(got, tuple | list) or len(got) != 2:
+            return f"Expected a pair (rows, columns); got {got!r}."
+        if tuple(got) == wanted:
+            continue
+        if tuple(got) == wanted[::-1]:
+            return f"{asked}: rows and columns have changed places. Height comes first."
+        if tuple(got) == (height // output_stride, width // output_stride):
+            return (f"{asked}: got {got[0]} x {got[1]}. The pixels left over at the bottom and on "
+                    "the right belong to a cell too: round up.")
+        return f"{asked}: expected {wanted[0]} x {wanted[1]} cells, got {got[0]} x {got[1]}."
+    return None

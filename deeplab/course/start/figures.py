@@ -1,0 +1,55 @@
+"""Pictures of lesson 0: what is asked of a network, and the few cells it answers from."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.labelset import LabelSet
+from deeplab.evaluation.upsample import upsampled_argmax
+from deeplab.figures.plots import (class_legend, classes_by_area, figure, house_style,
+                                   label_colours, overlay, picture)
+from deeplab.miniature.twins import miniature
+
+OPENING_IMAGES = (3, 14, 13, 44)  # of the drawn VOC's val split: sea, street, room, farm
+
+
+@house_style
+def opening() -> Figure:
+    """Four drawn pictures, and below each the class of every pixel."""
+    dataset = SegmentationDataset("voc", miniature("voc"), "val")
+    pairs = [dataset[index] for index in OPENING_IMAGES]
+    fig = figure(4.4)
+    axes = fig.subplots(2, len(pairs))
+    for column, (image, label) in enumerate(pairs):
+        picture(axes[0, column], image)
+        picture(axes[1, column], overlay(image, label, dataset.label_set, opacity=0.85))
+    class_legend(fig, classes_by_area([label for _, label in pairs], dataset.label_set),
+                 dataset.label_set, limit=17)
+    return fig
+
+
+@house_style
+def cells_to_pixels(image: np.ndarray, logits: Tensor, label_set: LabelSet) -> Figure:
+    """An image (H, W, 3), the best class of each cell of logits (1, K, h, w), and of each pixel.
+
+    The grid on the image is that of the cells.
+    """
+    height, width = image.shape[:2]
+    rows, columns = logits.shape[-2:]
+    cells = logits.argmax(1)[0].numpy()
+    pixels = upsampled_argmax(logits, height, width)[0].numpy()
+    fig = figure(3.3)
+    left, middle, right = fig.subplots(1, 3)
+    picture(left, image, f"{height} x {width} pixels in")
+    for row in range(1, rows):
+        left.axhline(row * height / rows - 0.5, color="white", linewidth=0.7)
+    for column in range(1, columns):
+        left.axvline(column * width / columns - 0.5, color="white", linewidth=0.7)
+    picture(middle, label_colours(cells, label_set), f"{rows} x {columns} cells inside")
+    middle.set_aspect((height / rows) / (width / columns))
+    picture(right, label_colours(pixels, label_set), f"{height} x {width} pixels out")
+    class_legend(fig, classes_by_area([pixels, cells], label_set), label_set)
+    return fig

@@ -1,0 +1,119 @@
+"""The overlay viewer: a label and a prediction over their image, in a page that plays alone.
+
+Opacity, truth or prediction or errors, the class under the pointer, one class alone. The page
+(`overlay.html` beside this file) needs no kernel, no network and no library. Labels travel as
+runs and not as pictures, because browsers that guard against tracking falsify pixels that are
+read back. Notebooks are shipped with the still picture only.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from deeplab.data.labelset import LabelSet
+from deeplab.evaluation.metrics import confusion_matrix, mean_iou
+from deeplab.figures import plots
+from deeplab.figures.run import RIGHT, WRONG, Example, example_rows
+from deeplab.support.errors import DataError
+from deeplab.support.files import atomic_write
+from deeplab.support.void import IGNORE_INDEX
+
+EMPTY = '<script id="data" type="application/json">{}</script>'
+FRAME_EXTRA = 200  # pixels of height for buttons and legend
+SHOWN_WIDTH = 720  # pixels, about, at which the page shows an image
+
+
+def draw(image: np.ndarray, label: np.ndarray, prediction: np.ndarray,
+         label_set: LabelSet) -> Figure:
+    """The still picture: image (H, W, 3), label, prediction (H, W) and where they differ."""
+    confusion = confusion_matrix(prediction, label, num_classes=label_set.num_classes)
+    example = Example("this image", image, label, prediction, mean_iou(confusion))
+    return example_rows([example], label_set)
+
+
+def page(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_set: LabelSet, *,
+         alt: str = "") -> str:
+    """The viewer as one HTML document without any outside reference.
+
+    Raises `DataError` (E-SHAPE) unless label and prediction have the size of the image.
+    """
+    for name, values in (("label", label), ("prediction", prediction)):
+        if values.shape != image.shape[:2]:
+            raise DataError.of("E-SHAPE", f"the {name} does not have the size of the image",
+                               found=values.shape, expected=image.shape[:2])
+    height, width = label.shape
+    used = plots.classes_by_area([label, prediction], label_set)
+    classes = [{"value": index, "name": label_set.classes[index],
+                "color": label_set.palette[index]} for index in used]
+    content = {"image": _data_uri(image), "height": height, "width": width,
+               "scale": _scale(width), "alt": alt, "right": RIGHT, "wrong": WRONG,
+               "truth": runs(label), "prediction": runs(prediction), "ignore": IGNORE_INDEX,
+               "classes": [*classes, {"value": IGNORE_INDEX, "name": "void",
+                                      "color": plots.VOID}]}
+    template = files("deeplab.course.start").joinpath("overlay.html").read_text("utf-8")
+    return template.replace(EMPTY, EMPTY.replace("{}", _script_safe(content)))
+
+
+def save(path: Path | str, image: np.ndarray, label: np.ndarray, prediction: np.ndarray,
+         label_set: LabelSet, *, alt: str = "") -> Path:
+    """Write the viewer as a file that any browser opens."""
+    return atomic_write(path, page(image, label, prediction, label_set, alt=alt))
+
+
+def explore(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_set: LabelSet, *,
+            alt: str, interactive: bool = False) -> None:
+    """Show the viewer here if `interactive`, else the still picture.
+
+    The viewer stands in a sandboxed frame and carries the still picture and `alt` along, for
+    programs that show no HTML.
+    """
+    fig = draw(image, label, prediction, label_set)
+    if not interactive:
+        plots.show(fig, alt=alt)
+        return
+    from IPython.display import display
+    height = label.shape[0] * _scale(label.shape[1]) + FRAME_EXTRA
+    document = html.escape(page(image, label, prediction, label_set, alt=alt))
+    frame = (f'<iframe sandbox="allow-scripts" title="overlay viewer" srcdoc="{document}" '
+             f'style="width: 100%; height: {height}px; border: 0"></iframe>')
+    still = base64.b64encode(plots.png(fig)).decode()
+    display({"text/html": frame, "image/png": still, "text/plain": alt}, raw=True)
+
+
+def runs(label: np.ndarray) -> list[int]:
+    """A label (H, W), row after row, as value, length, value, length ...
+
+    >>> runs(np.array([[7, 7, 7], [7, 0, 255]], np.uint8))
+    [7, 4, 0, 1, 255, 1]
+    """
+    flat = np.asarray(label).ravel()
+    starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
+    lengths = np.diff(np.append(starts, flat.size))
+    return np.stack([flat[starts].astype(np.int64), lengths], 1).ravel().tolist()
+
+
+def _scale(width: int) -> int:
+    """Screen pixels per pixel of an image: small ones are enlarged by a whole factor."""
+    return max(1, SHOWN_WIDTH // width)
+
+
+def _data_uri(image: np.ndarray) -> str:
+    """An image (H, W, 3) as the address of a PNG that lies in the page itself."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _script_safe(content: dict[str, Any]) -> str:
+    """JSON that cannot end the <script> it stands in, whatever a class is called."""
+    return json.dumps(content).replace("<", "\\u003c")

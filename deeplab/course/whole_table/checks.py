@@ -1,0 +1,123 @@
+"""Checks of lesson 12: the best of several, runs against runs, a verdict, all rows at once."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations, product
+from typing import Any
+
+from deeplab.course.exercise import exercise
+from deeplab.table.rows import load_rows
+from deeplab.table.verdict import tolerance
+
+NEAR = 1e-9
+
+
+@exercise("12.2", "One run of each is one of these pairs, and you do not know which.")
+def check_wins(attempt: Callable[[Sequence[float], Sequence[float]], float]) -> str | None:
+    """Compare `attempt(first, second)` with all pairs of one score of each."""
+    for first, second in (([50.0, 52.0, 51.0], [51.5, 49.0, 53.0]), ([50.0, 52.0, 53.0], [52.0]),
+                          ([50.0], [50.5, 49.0, 51.0, 52.0])):
+        pairs = list(product(first, second))
+        got, wanted = attempt(first, second), sum(b > a for a, b in pairs) / len(pairs)
+        case = f"{first} against {second}: "
+        if isinstance(got, bool) or not isinstance(got, (int, float)):
+            return case + f"expected a share from 0 to 1; got {got!r}."
+        if abs(got - wanted) < NEAR:
+            continue
+        for mistake, sentence in (
+                (100 * wanted, "a share from 0 to 1 is asked for, not per cent."),
+                (wanted * len(pairs), "that is a number of pairs; divide by how many there are."),
+                (sum(a > b for a, b in pairs) / len(pairs), "that is how often the first is "
+                 "higher; the second is asked for."),
+                (sum(b >= a for a, b in pairs) / len(pairs), "a tie is not higher."),
+                (sum(b > a for a, b in zip(first, second)) / min(len(first), len(second)),
+                 "only neighbours in the lists were compared; any run may meet any other.")):
+            if abs(got - mistake) < NEAR:
+                return case + sentence
+        return f"{case}got {got}, expected {wanted:.4f}."
+    return None
+
+
+@exercise("12.1", "A best score tells how many runs there were, too.")
+def check_best_of(attempt: Callable[[Sequence[float], int], float]) -> str | None:
+    """Compare `attempt(scores, n)` with the mean of the best over all choices of n scores."""
+    scores = [77.1, 78.3, 76.4, 77.9]
+    for n in (2, 3, 1, 4):
+        got = attempt(list(scores), n)
+        wanted = statistics.fmean(max(some) for some in combinations(scores, n))
+        if not isinstance(got, (int, float)):
+            return f"{scores}, best of {n}: expected a score; got {got!r}."
+        if abs(got - wanted) < NEAR:
+            continue
+        for mistake, sentence in (
+                (max(scores), "that is the best of all; only n of the runs were made."),
+                (statistics.fmean(scores), "that is the mean of all, what one run gives."),
+                (statistics.fmean(sorted(scores)[-n:]), "that is the mean of the n best. Of each "
+                 "choice of n only the best counts."),
+                (max(scores[:n]), "that is one choice of n; average over all of them."),
+                (statistics.fmean(max(some) for some in product(scores, repeat=n)),
+                 "here one run may be chosen twice; n different runs were made.")):
+            if abs(got - mistake) < NEAR:
+                return f"{scores}, best of {n}: {sentence}"
+        return f"{scores}, best of {n}: got {got}, expected {wanted:.4f}."
+    return None
+
+
+@exercise("12.3", "First whether it counts, then how far off it is.")
+def check_verdict(attempt: Callable[[Mapping[str, Any]], str]) -> str | None:
+    """Compare `attempt(facts)` on results near and far, of every profile, cut short or not."""
+    cases = (
+        ("voc_r50_d8", 0.3, "full", True, "reproduced", ""),
+        ("voc_r50_d8", -0.7, "full", True, "not reproduced", "Too low is as far off as too high."),
+        ("voc_r50_d8", 0.9, "full", True, "not reproduced", "Better by more than the tolerance is "
+         "another result, too."),
+        ("ade20k_r50_d8", -0.7, "full", True, "reproduced", "Each label set has its tolerance."),
+        ("cityscapes_r50_d16", 0.0, "demo", True, "not comparable", "A score of profile demo says "
+         "nothing, even if it is equal."),
+        ("cityscapes_r50_d16", 0.1, "small", True, "not comparable", "Only profile full is the "
+         "published recipe."),
+        ("voc_r101_d8", 0.1, "full", False, "incomplete", "A run cut short is not the row."),
+        ("voc_r101_d8", 0.1, "demo", False, "incomplete", "What is incomplete is so in every "
+         "profile; ask that first."))
+    for row_id, difference, profile, complete, wanted, sentence in cases:
+        row = load_rows()[row_id]
+        facts = {"row_id": row_id, "dataset": row.dataset, "profile": profile,
+                 "complete": complete, "published_miou": row.published_miou,
+                 "miou": row.published_miou + difference}
+        got = attempt(facts)
+        if got != wanted:
+            case = (f"{row_id}, {profile}, {'complete' if complete else 'incomplete'}, "
+                    f"{difference:+.1f} points, tolerance {tolerance(row.dataset)}")
+            return f"{case}: got {got!r}, expected {wanted!r}. {sentence}".strip()
+    return None
+
+
+@exercise("12.4", "Sixteen rows know together what none of them knows alone.")
+def check_bias(attempt: Callable[[Sequence[float]], tuple[float, float]]) -> str | None:
+    """Compare `attempt(differences)` with their mean and its standard error."""
+    differences = [-0.2, 0.5, -0.9, 0.1, -0.6]
+    count, mean = len(differences), statistics.fmean(differences)
+    deviation = statistics.stdev(differences)
+    got = attempt(list(differences))
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
+        return f"Expected two numbers, the mean and its standard error; got {got!r}."
+    if abs(got[0] - mean) >= NEAR:
+        if abs(got[0] - statistics.fmean(map(abs, differences))) < NEAR:
+            return "The mean of the sizes is never 0; signs must be able to cancel."
+        return f"Differences {differences}: mean {got[0]}, expected {mean:.4f}."
+    error = deviation / math.sqrt(count)
+    for mistake, sentence in (
+            (deviation, "That is how far one row scatters; the mean of n rows scatters less, by "
+                        "the square root of n."),
+            (statistics.pstdev(differences) / math.sqrt(count), "The deviation of a sample divides "
+             "by n - 1: its mean was taken from the same numbers."),
+            (deviation / count, "Divide by the square root of n, not by n."),
+            (deviation ** 2 / count, "That is the variance of the mean; take its root.")):
+        if abs(got[1] - mistake) < NEAR:
+            return sentence
+    if abs(got[1] - error) >= NEAR:
+        return f"Differences {differences}: standard error {got[1]}, expected {error:.4f}."
+    return None

@@ -1,0 +1,176 @@
+"""The table explorer: published mIoU of the 16 rows against what they cost.
+
+A panel per label set, a line of panels per kind of cost; filled marks are output stride 8. All
+panels are equally many points of mIoU high, so that slopes can be compared, levels cannot.
+`draw` is a pure function of what is chosen. Nothing but published scores is shown; the costs
+are those of the full recipe.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
+
+from deeplab.figures import plots
+from deeplab.figures.order import PAIRS
+from deeplab.figures.plots import house_style
+from deeplab.figures.table import DEPTH_LOOKS
+from deeplab.planning.cost import inference_gmacs
+from deeplab.planning.plan import plan
+from deeplab.table.rows import Row, load_rows
+
+GPU, GPUS = "V100-32", 4  # what the published rows were most likely trained on
+AXES = {"GMACs": "GMACs of one crop, in eval mode",
+        "parameters": "millions of parameters, in training",
+        "hours": f"hours on {GPUS} {GPU}, predicted"}
+TICKS = {"GMACs": (100, 400), "parameters": (70, 80, 90), "hours": (1, 4, 16)}
+BETTER = {"output stride": "Output stride 8 against 16", "depth": "101 layers against 50"}
+DATASETS = tuple(dict.fromkeys(row.dataset for row in load_rows().values()))
+
+
+class View(NamedTuple):
+    """What is chosen: everything that the buttons decide."""
+
+    axes: tuple[str, ...] = tuple(AXES)
+    datasets: tuple[str, ...] = DATASETS
+    backbones: tuple[str, ...] = ("resnet50", "resnet101")
+    output_strides: tuple[int, ...] = (8, 16)
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        """The rows that are shown, by id, in the order of the table."""
+        return {row_id: row for row_id, row in load_rows().items()
+                if row.dataset in self.datasets and row.backbone in self.backbones
+                and row.output_stride in self.output_strides}
+
+    def exchange(self, pair: str, axis: str) -> tuple[float, float, int]:
+        """What the better of two rows gains, what it costs, and how many such pairs are shown.
+
+        The gain is in points of mIoU, the cost a factor; both are means over the pairs of the
+        kind `pair` ("output stride" or "depth"), and 0.0 and 1.0 if there is none.
+        """
+        low, high = PAIRS[pair]
+        both = [(row, self.rows[row_id.replace(low, high)]) for row_id, row in self.rows.items()
+                if low in row_id and row_id.replace(low, high) in self.rows]
+        if not both:
+            return 0.0, 1.0, 0
+        gains = [better.published_miou - worse.published_miou for worse, better in both]
+        factors = [costs()[better.row_id][axis] / costs()[worse.row_id][axis]
+                   for worse, better in both]
+        return sum(gains) / len(both), sum(factors) / len(both), len(both)
+
+    def sentence(self) -> str:
+        """What the picture shows, in words."""
+        said = [f"{len(self.rows)} of {len(load_rows())} rows."]
+        for pair, words in BETTER.items():
+            found = {axis: self.exchange(pair, axis) for axis in self.axes}
+            gain, _, count = next(iter(found.values()), (0.0, 1.0, 0))
+            if count:
+                prices = ", ".join(f"{factor:.2f} times the {axis}"
+                                   for axis, (_, factor, _) in found.items())
+                said.append(f"{words}: {gain:+.2f} points for {prices} "
+                            f"(mean of {count} pair{'s' * (count > 1)}).")
+        return " ".join(said)
+
+
+@functools.cache
+def costs() -> dict[str, dict[str, float]]:
+    """GMACs of one crop, millions of parameters, and hours of every row; takes a few seconds."""
+    return {line.row_id: {"GMACs": inference_gmacs(line.config), "hours": line.hours,
+                          "parameters": sum(line.cost.parameters.values()) / 1e6}
+            for line in plan(list(load_rows()), gpu=GPU, gpus=GPUS)}
+
+
+@house_style
+def draw(view: View) -> Figure:
+    """Published mIoU (up) against the chosen costs (right) of the chosen rows."""
+    panels: dict[str, list[Row]] = {}
+    for row in view.rows.values():
+        panels.setdefault(row.dataset, []).append(row)
+    if not panels or not view.axes:
+        fig = plots.figure(1.5)
+        fig.text(0.5, 0.5, "No row of the table is chosen.", ha="center", va="center")
+        return fig
+    spans = [[row.published_miou for row in rows] for rows in panels.values()]
+    half = 0.7 * max(max(span) - min(span) for span in spans) + 0.5
+    fig = plots.figure(2.3 * len(view.axes) + 0.8)
+    grid = fig.subplots(len(view.axes), len(panels), squeeze=False, sharex="row", sharey="col")
+    for line, axis in zip(grid, view.axes, strict=True):
+        line[0].set_xscale("linear" if axis == "parameters" else "log")
+        for axes, rows, span in zip(line, panels.values(), spans, strict=True):
+            _panel(axes, rows, axis, has_scores=len(view.axes) == 1)
+            middle = (max(span) + min(span)) / 2
+            axes.set_ylim(middle - half, middle + half)
+        line[0].margins(x=0.35)
+        line[len(line) // 2].set_xlabel(AXES[axis])
+        line[0].set_ylabel("mIoU (per cent)")
+    for axes, dataset in zip(grid[0], panels, strict=True):
+        axes.set_title(dataset, loc="center")
+    fig.legend(loc="outside lower center", ncols=4, handles=_handles(view))
+    return fig
+
+
+def _panel(axes: Axes, rows: Sequence[Row], axis: str, *, has_scores: bool) -> None:
+    """One label set: a line per backbone from output stride 16 to 8."""
+    for backbone, (marker, colour, _) in DEPTH_LOOKS.items():
+        points = sorted(((costs()[row.row_id][axis], row.published_miou, row.output_stride)
+                         for row in rows if row.backbone == backbone), key=lambda point: -point[2])
+        axes.plot([x for x, _, _ in points], [y for _, y, _ in points], color=colour, linewidth=1)
+        for x, y, output_stride in points:
+            axes.plot(x, y, marker, color=colour, markersize=8, markeredgewidth=2,
+                      markerfacecolor=colour if output_stride == 8 else "white")
+            if has_scores:
+                above = backbone == "resnet101"  # the other below: two rows may nearly coincide
+                axes.annotate(f"{y:.2f}", (x, y), xytext=(0, 8 if above else -8), ha="center",
+                              va="bottom" if above else "top", textcoords="offset points")
+    axes.xaxis.set_major_locator(FixedLocator(TICKS[axis]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.get_major_locator().set_params(integer=True, nbins=5)
+    axes.grid(axis="y")
+
+
+def _handles(view: View) -> list[Line2D]:
+    return [Line2D([], [], marker=marker, color=colour, linestyle="", markersize=8,
+                   markeredgewidth=2, markerfacecolor=colour if stride == 8 else "white",
+                   label=f"{text} D{stride}")
+            for backbone, (marker, colour, text) in DEPTH_LOOKS.items()
+            if backbone in view.backbones for stride in (16, 8) if stride in view.output_strides]
+
+
+def explore(view: View | None = None, *, interactive: bool = False) -> None:
+    """Choosers for rows and axis; without them, all rows over each kind of cost, or `view`.
+
+    That is also what readers without a kernel or without ipywidgets see.
+    """
+    if interactive and find_spec("ipywidgets"):
+        _choosers()
+        return
+    view = view or View()
+    plots.show(draw(view), alt=view.sentence())
+    if interactive:
+        print("There are no choosers without ipywidgets: pip install ipywidgets")
+
+
+def _choosers() -> None:
+    from ipywidgets import SelectMultiple, ToggleButtons, interact
+
+    def chooser(name: str, values: Sequence) -> SelectMultiple:
+        return SelectMultiple(options=values, value=values, rows=len(values), description=name)
+
+    def show(axis: str, datasets: tuple, backbones: tuple, strides: tuple) -> None:
+        view = View((axis,), datasets, backbones, strides)
+        plots.show(draw(view), alt=view.sentence())
+
+    every = View()
+    interact(show, axis=ToggleButtons(options=list(AXES), description="axis"),
+             datasets=chooser("datasets", every.datasets),
+             backbones=chooser("backbones", every.backbones),
+             strides=chooser("strides", every.output_strides))

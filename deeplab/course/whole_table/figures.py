@@ -1,0 +1,105 @@
+"""Pictures of lesson 12: differences between rows, runs and teams, beside what noise makes.
+
+Published numbers come from `rows.csv`; those of the second team are named with their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from deeplab.figures.order import PAIRS
+from deeplab.figures.plots import BLUE, GREEN, ORANGE, figure, house_style
+from deeplab.table.rows import load_rows
+from deeplab.table.verdict import tolerance
+
+BAND = "#d0d0d0"
+SHORT = {"output stride": "D8 - D16", "depth": "R101 - R50"}
+COLOURS = {"output stride": BLUE, "depth": ORANGE}
+# The same rows by the other team, per cent: mmsegmentation, docs of configs/deeplabv3, the
+# schedules nearest to the table's (40k, 160k, 80k and 80k steps).
+OTHER_TEAM = {"voc_r50_d8": 77.68, "voc_r101_d8": 77.92, "ade20k_r50_d8": 42.66,
+              "ade20k_r101_d8": 45.00, "cityscapes_r50_d8": 79.32, "cityscapes_r101_d8": 80.20,
+              "context_r101_d8": 46.42, "context59_r101_d8": 52.46}
+# What the table said before two rows were run again: SSSegmentation's history, 90c36a0d.
+BEFORE = {"ade20k_r50_d8": 42.39, "ade20k_r101_d8": 44.65}
+
+
+def published() -> dict[str, float]:
+    """Published mIoU, in per cent, of the 16 rows."""
+    return {row_id: row.published_miou for row_id, row in load_rows().items()}
+
+
+def gains(scores: Mapping[str, float], pair: str) -> dict[str, float]:
+    """How much better, in points, the row is that should be: by the id of the lesser row.
+
+    `pair` is "output stride" (D8 above D16) or "depth" (R101 above R50).
+    """
+    low, high = PAIRS[pair]
+    return {row_id: round(scores[row_id.replace(low, high)] - score, 2)
+            for row_id, score in scores.items()
+            if low in row_id and row_id.replace(low, high) in scores}
+
+
+@house_style
+def opening() -> Figure:
+    """The 14 differences that the table is read for, beside how far a re-run may be off."""
+    fig = figure(4.6)
+    panels = fig.subplots(1, 2, sharex=True)
+    for axes, pair in zip(panels, PAIRS, strict=True):
+        found = gains(published(), pair)
+        names = [row_id.replace(PAIRS[pair][0], "_").strip("_").replace("_", " ")
+                 for row_id in found]
+        _dots(axes, names, list(found.values()), [tolerance(row_id.split("_")[0])
+                                                  for row_id in found], COLOURS[pair])
+        axes.set_title(f"{SHORT[pair]}, published")
+        axes.set_ylim(7.6, -0.6)
+        axes.set_xlabel("points of mIoU")
+    return fig
+
+
+@house_style
+def offsets(differences: Mapping[str, float], *, title: str) -> Figure:
+    """The differences, in points, of rows that should be equal, with the tolerance of each."""
+    fig = figure(0.3 * len(differences) + 1.1, width=6.5)
+    axes = fig.subplots()
+    _dots(axes, list(differences), list(differences.values()),
+          [tolerance(load_rows()[row_id].dataset) for row_id in differences], GREEN)
+    axes.set_ylim(len(differences) - 0.4, -0.6)
+    axes.set(xlabel="points of mIoU; the band is the tolerance")
+    axes.set_title(title)
+    return fig
+
+
+@house_style
+def seeds(scores: Mapping[str, Sequence[float]]) -> Figure:
+    """mIoU of every seed of several rows, the same seeds joined by a line."""
+    fig = figure(3.2, width=6)
+    axes = fig.subplots()
+    for seed, values in enumerate(zip(*scores.values(), strict=True)):
+        (line,) = axes.plot(range(len(values)), values, "o-", label=f"seed {seed}")
+        axes.annotate(f"{values[-1]:.1f}", (len(values) - 1, values[-1]), xytext=(9, 0),
+                      textcoords="offset points", va="center", color=line.get_color())
+    axes.set(xlim=(-0.3, len(scores) - 0.5), ylabel="mIoU (per cent), demo, 60 steps")
+    axes.set_xticks(range(len(scores)), list(scores))
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+    return fig
+
+
+def _dots(axes, names: Sequence[str], values: Sequence[float], allowed: Sequence[float],
+          colour: str) -> None:
+    """One line per name: a dot, its value, and a band from -`allowed` to +`allowed`."""
+    axes.use_sticky_edges = False  # a band ends where it ends, not at the edge of the picture
+    for place, (value, half) in enumerate(zip(values, allowed, strict=True)):
+        axes.barh(place, 2 * half, left=-half, height=0.7, color=BAND)
+        axes.plot(value, place, "o", color=colour,
+                  markerfacecolor=colour if abs(value) > half else "white", markeredgewidth=2)
+        axes.annotate(f"{value:+.2f}", (value, place), xytext=(9 if value >= 0 else -9, 0),
+                      textcoords="offset points", va="center",
+                      ha="left" if value >= 0 else "right")
+    axes.axvline(0, color="black", linewidth=1)
+    axes.set_yticks(range(len(names)), names)
+    axes.margins(x=0.22)

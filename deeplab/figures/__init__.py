@@ -1,0 +1,1 @@
+"""What `row.ipynb` and `report.ipynb` draw; `plots` is the vocabulary of all figures."""

@@ -1,0 +1,85 @@
+"""Does the order of the rows hold? Output stride 8 against 16, 101 layers against 50.
+
+The order is what results of every profile can be compared in; levels are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from deeplab.figures.plots import figure, house_style
+from deeplab.figures.table import DEPTH_LOOKS, Entries, row_means
+
+STRIDES = ("d16", "d8")  # left to right
+PAIRS = {"output stride": ("_d16", "_d8"), "depth": ("_r50_", "_r101_")}  # lower, higher
+
+
+def order_counts(scores: Mapping[str, float], pair: str) -> tuple[int, int]:
+    """In how many of how many pairs of rows the one that should be better is.
+
+    `pair` is "output stride" (D8 above D16) or "depth" (R101 above R50).
+    """
+    low, high = PAIRS[pair]
+    both = [(row_id, row_id.replace(low, high)) for row_id in scores
+            if low in row_id and row_id.replace(low, high) in scores]
+    return sum(scores[better] > scores[worse] for worse, better in both), len(both)
+
+
+def order_words(entries: Entries) -> str:
+    """A sentence on how often the order is as it should be, ours and the published one's."""
+    ours, published = row_means(entries), row_means(entries, "published_miou")
+    counts = {better: [order_counts(scores, pair) for scores in (ours, published)]
+              for better, pair in (("D8 above D16", "output stride"), ("R101 above R50", "depth"))}
+    return "; ".join(f"{better} in {mine[0]} of {mine[1]} pairs (published: {theirs[0]})"
+                     for better, (mine, theirs) in counts.items()) + "."
+
+
+@house_style
+def order_plot(entries: Entries, profile: str) -> Figure:
+    """Does the order hold? D16 to D8 as slopes, R50 against R101 as lines; published above ours.
+
+    Every panel has a scale of its own: levels of the two rows of panels are not comparable.
+    """
+    datasets = list(dict.fromkeys(entry["dataset"] for entry in entries))
+    sources = {"published,\nreal data": row_means(entries, "published_miou"),
+               f"ours,\nprofile {profile}": row_means(entries)}
+    fig = figure(5.6)
+    grid = fig.subplots(2, len(datasets), squeeze=False)
+    for line, (text, scores) in zip(grid, sources.items(), strict=True):
+        for axes, dataset in zip(line, datasets, strict=True):
+            _slopes(axes, scores, dataset)
+        line[0].set_ylabel(f"mIoU (per cent)\n{text}")
+    for axes, dataset in zip(grid[0], datasets, strict=True):
+        axes.set_title(dataset, loc="center")
+    handles = [Line2D([], [], marker=marker, color=colour, label=label)
+               for marker, colour, label in DEPTH_LOOKS.values()]
+    fig.legend(handles=handles, loc="outside lower center", ncols=2)
+    return fig
+
+
+def _slopes(axes, scores: Mapping[str, float], dataset: str) -> None:
+    """One panel of the order plot: a line per depth from output stride 16 to 8."""
+    shown: dict[int, list[float]] = {}
+    for depth, (marker, colour, _) in DEPTH_LOOKS.items():
+        stem = f"{dataset}_r{depth.removeprefix('resnet')}"
+        points = {place: scores[f"{stem}_{stride}"] for place, stride in enumerate(STRIDES)
+                  if f"{stem}_{stride}" in scores}
+        axes.plot(points.keys(), points.values(), marker=marker, color=colour)
+        for place, score in points.items():
+            shown.setdefault(place, []).append(score)
+    values = sum(shown.values(), [])
+    margin = 0.15 * (max(values) - min(values)) or 1
+    for place, column in shown.items():
+        is_close = max(column) - min(column) < margin
+        for score in column:
+            align = "center" if not is_close else "bottom" if score == max(column) else "top"
+            axes.annotate(f"{score:.1f}", (place, score), textcoords="offset points",
+                          xytext=(-8, 0) if place == 0 else (8, 0), va=align,
+                          ha="right" if place == 0 else "left")
+    axes.set(xlim=(-0.9, 1.9), xticks=sorted(shown), yticks=(),
+             xticklabels=[STRIDES[place].upper() for place in sorted(shown)],
+             ylim=(min(values) - margin, max(values) + margin))
+    axes.spines.left.set_visible(False)

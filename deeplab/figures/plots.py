@@ -1,0 +1,137 @@
+"""The base vocabulary of every picture: house style, class colours, overlays, and `show`.
+
+Figures are made with `figure`, not with pyplot: nothing is global, nothing has to be closed,
+and a picture appears exactly where `show` is called. Void is one fixed grey everywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from PIL import Image
+
+from deeplab.data.labelset import LabelSet
+from deeplab.support.files import atomic_write
+from deeplab.support.void import IGNORE_INDEX
+
+VOID = (192, 192, 192)  # RGB of every pixel that is in no class; far from all palettes
+# seaborn's "colorblind" palette, kept here so that a run need not import seaborn
+BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
+    "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc",
+    "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9")
+LINES = (BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, SKY, GREY)
+WIDTH = 9.0  # inches, of a figure that fills the page
+DPI = 100
+LARGE = 40_000  # bytes; above, a picture in a notebook is reduced to 256 colours, which halves it
+
+house_style = matplotlib.rc_context({  # a decorator for functions that draw
+    "font.size": 11, "axes.titlesize": 12, "figure.titlesize": 13, "axes.labelsize": 11,
+    "xtick.labelsize": 11, "ytick.labelsize": 11, "legend.fontsize": 11,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
+    "axes.grid": False, "grid.color": "#dddddd", "axes.axisbelow": True,
+    "legend.frameon": False, "lines.linewidth": 2, "lines.markersize": 7,
+    "axes.prop_cycle": matplotlib.cycler(color=LINES), "image.interpolation": "nearest",
+    "figure.constrained_layout.h_pad": 0.06, "figure.facecolor": "white",
+    "savefig.facecolor": "white"})
+
+
+def label_colours(label: np.ndarray, label_set: LabelSet) -> np.ndarray:
+    """A label or prediction (H, W) in the palette of its set: uint8 (H, W, 3).
+
+    Every value that is no class, 255 among them, becomes `VOID`.
+    """
+    table = np.full((IGNORE_INDEX + 1, 3), VOID, np.uint8)
+    table[:label_set.num_classes] = label_set.palette
+    return table[np.asarray(label)]
+
+
+def overlay(image: np.ndarray, label: np.ndarray, label_set: LabelSet,
+            opacity: float = 0.6) -> np.ndarray:
+    """The image uint8 (H, W, 3) with the label's colours laid over it; 0 shows the image alone."""
+    mixed = (1 - opacity) * np.asarray(image, np.float32)
+    return np.round(mixed + opacity * label_colours(label, label_set)).astype(np.uint8)
+
+
+def classes_by_area(labels: Iterable[np.ndarray], label_set: LabelSet) -> list[int]:
+    """The classes that occur in `labels`, largest area first; void is none of them."""
+    counts = sum(np.bincount(np.asarray(label).ravel(), minlength=IGNORE_INDEX + 1)
+                 for label in labels)[:label_set.num_classes]
+    return [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
+
+
+def figure(height: float, *, width: float = WIDTH) -> Figure:
+    """An empty figure of `width` x `height` inches whose parts are laid out by matplotlib."""
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def picture(axes, image: np.ndarray, title: str = "", *, is_photo: bool = False) -> None:
+    """Show an image in `axes` with nothing around it but a title above.
+
+    Labels are never interpolated, for that would invent classes; a photo that has to shrink is.
+    """
+    shrinks = is_photo and image.shape[1] > DPI * axes.get_position().width * WIDTH
+    axes.imshow(image, interpolation="auto" if shrinks else "nearest")
+    axes.set_title(title, loc="center")
+    axes.set_axis_off()
+
+
+def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, limit: int = 16,
+                 columns: int = 6) -> None:
+    """A legend below a figure: the first `limit` classes, how many more there are, and void."""
+    entries = [(label_set.palette[index], label_set.classes[index]) for index in classes[:limit]]
+    handles = [Patch(facecolor=np.array(colour) / 255, edgecolor="black", label=name)
+               for colour, name in [*entries, (VOID, "void")]]
+    if len(classes) > limit:
+        handles.append(Patch(fill=False, linewidth=0, label=f"and {len(classes) - limit} more"))
+    fig.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=1,
+               columnspacing=1.2)
+
+
+def drawn(fig: Figure) -> Image.Image:
+    """The figure as an opaque image."""
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def png(fig: Figure) -> bytes:
+    """The figure as a PNG file, opaque and without a date inside."""
+    return _encoded(drawn(fig))
+
+
+def _encoded(image: Image.Image, *, optimize: bool = False) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=optimize)
+    return file.getvalue()
+
+
+def show(fig: Figure, *, alt: str, caption: str | None = None, file: Path | None = None) -> None:
+    """Display a figure here, with `alt` as its alternative text and a caption below.
+
+    The caption is `alt` unless another is given: some viewers drop alternative texts, and
+    then the words below the picture are all that a screen reader has. A large picture is shown
+    in 256 colours. With `file` it is also written there as a PNG, in all of its colours.
+    """
+    from IPython.display import Markdown, display
+    image = drawn(fig)
+    content = _encoded(image)
+    if file is not None:
+        atomic_write(file, content)
+    if len(content) > LARGE:
+        # worth it for few colours; of all colours it takes ten times as long for 2 % less
+        content = _encoded(image.quantize(256, dither=Image.Dither.NONE), optimize=True)
+    data = {"image/png": base64.b64encode(content).decode(), "text/plain": alt}
+    display(data, metadata={"image/png": {"alt": alt}}, raw=True)
+    display(Markdown(f"*{caption or alt}*"))
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot:
+        pyplot.close(fig)

@@ -1,0 +1,87 @@
+"""What one run is, in words and tables: shown at the top and the end of `row.ipynb`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from deeplab.model.backbone import stage_plan
+from deeplab.model.network import profile_rates
+from deeplab.planning.cost import gmacs_by_part, parameters_by_part
+from deeplab.profiles import PROFILES
+from deeplab.runs.config import RunConfig
+from deeplab.runs.deviations import DEVIATIONS
+from deeplab.runs.experiment import Experiment
+
+
+def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Display a table; a screen reader can walk through it, unlike a picture."""
+    from IPython.display import Markdown, display
+    display(Markdown(markdown_table(header, rows)))
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown: names in the first column flush left, everything else flush right."""
+    rule = [":---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in ([*header], rule, *rows))
+
+
+def row_facts_table(experiment: Experiment) -> list[tuple[str, str, str]]:
+    """(fact, published recipe, this run): the row and everything derived from it."""
+    config, row, settings = experiment.config, experiment.config.row, experiment.settings
+    images = config.label_set.split_sizes
+    steps = row.epochs * row.steps_per_epoch(images[row.train_split])
+    plan = ", ".join(f"{stride}/{rate}" for stride, rate in stage_plan(row.output_stride))
+    full = RunConfig.of(row_id=row.row_id, profile="full")
+    same = [("dataset, classes", f"{config.label_set.title}, {row.num_classes}"),
+            ("backbone, output stride", f"{row.backbone}, {row.output_stride}"),
+            ("stride/rate of conv2 to conv5", plan),
+            ("weight decay", f"{row.weight_decay:g}"), ("inference", row.inference)]
+    return [(name, text, text) for name, text in same] + [
+        ("training images", f"{images[row.train_split]:,}", f"{len(experiment.train_set):,}"),
+        ("evaluation images", f"{images[row.eval_split]:,}", f"{len(experiment.eval_set):,}"),
+        ("channel width", "1", f"{config.profile.width:g}"),
+        ("crop, height x width (px)", _pair(full.crop), _pair(config.crop)),
+        ("feature map of a crop (cells)", _cells(full), _cells(config)),
+        ("resize target, long x short (px)", _pair(full.resize), _pair(config.resize)),
+        ("atrous rates of ASPP (cells)", _rates(full), _rates(config)),
+        ("images per step", full.batch_size, settings.batch_size),
+        ("learning rate at step 0", f"{full.base_lr:g}", f"{settings.base_lr:g}"),
+        ("steps of the schedule", f"{steps:,}", f"{settings.total_steps:,}"),
+        ("steps done here", f"{steps:,}", f"{settings.stop_step:,}"),
+        ("seed", "not set", settings.seed)]
+
+
+def cost_table(config: RunConfig) -> list[tuple[str, str, str, str, str]]:
+    """(part, parameters and GMACs of the full row, of this run); GMACs for one training crop."""
+    columns = []
+    for profile in ("full", config.profile.name):
+        size = RunConfig.of(row_id=config.row.row_id, profile=profile)
+        columns += [({**(parts := parameters_by_part(size)), "sum": sum(parts.values())}, ",d"),
+                    ({**(macs := gmacs_by_part(size)), "sum": sum(macs.values())}, ",.3f")]
+    return [(part, *(f"{values[part]:{form}}" for values, form in columns))
+            for part in columns[0][0]]
+
+
+def absent_classes(class_iou: Mapping[str, float | None]) -> str:
+    """A sentence on the classes that are neither in the labels nor predicted."""
+    absent = [name for name, iou in class_iou.items() if iou is None]
+    return (f"Absent from truth and prediction, and in no mean: {', '.join(absent)}."
+            if absent else "Every class occurs.")
+
+
+def deviation_list(numbers: Iterable[int]) -> str:
+    """The deviations with these numbers, as a Markdown list."""
+    texts = {item.number: item.text for item in DEVIATIONS}
+    return "\n".join(f"- **{number}** {texts[number]}" for number in numbers)
+
+
+def _pair(pair: tuple[int, int]) -> str:
+    return f"{pair[0]} x {pair[1]}"
+
+
+def _cells(config: RunConfig) -> str:
+    return _pair(tuple(-(-side // config.row.output_stride) for side in config.crop))
+
+
+def _rates(config: RunConfig) -> str:
+    return ", ".join(map(str, profile_rates(config.row, PROFILES[config.profile.name])))

@@ -1,0 +1,1 @@
+"""Drawn twins of the datasets: `scenes` (pictures), `twins` (files), `backbone` (pretraining)."""

@@ -1,0 +1,122 @@
+"""What one image costs: parameters and multiply-adds of each part of a row's network.
+
+Counted by running the network without data (PyTorch's "meta" device), so that the cost of the
+full recipe is known on any laptop. One multiply-add (MAC) is two flops. Convolutions only:
+BatchNorm, ReLU and resizing are below one per cent.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from deeplab.data.augment import resized_size
+from deeplab.evaluation.inference import window_slices
+from deeplab.model.network import DeepLabV3, build_model
+from deeplab.runs.config import RunConfig
+
+PARTS = ("backbone", "aspp", "classifier", "aux_classifier")  # the last one in training only
+PHOTO = (375, 500)  # height, width of most pictures in VOC and Context; ADE20k's are 4:3 as well
+FRAMES = {"cityscapes": (1024, 2048)}  # datasets of one fixed size, height x width
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """Parameters and forward MACs of a run's network, by part, each counted on first use.
+
+    A training step takes three forwards.
+    """
+
+    config: RunConfig
+
+    @functools.cached_property
+    def model(self) -> DeepLabV3:
+        """The network without memory for its weights."""
+        return meta_model(self.config)
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, int]:
+        """Trainable numbers."""
+        return {part: sum(weight.numel() for weight in getattr(self.model, part).parameters())
+                for part in PARTS}
+
+    @functools.cached_property
+    def train_macs(self) -> dict[str, int]:
+        """MACs for one training crop of the run's profile."""
+        height, width = self.config.crop
+        return count_macs(self.model, height=height, width=width)
+
+    @functools.cached_property
+    def eval_macs(self) -> dict[str, int]:
+        """MACs for one evaluation image of the usual size, all its windows."""
+        macs = {part: 0 for part in PARTS[:-1]}
+        for (height, width), number in Counter(eval_windows(self.config)).items():
+            counted = count_macs(self.model, height=height, width=width)
+            macs = {part: macs[part] + number * counted[part] for part in macs}
+        return macs
+
+
+@functools.cache
+def model_cost(config: RunConfig) -> ModelCost:
+    """The cost of the network of a run, counted once per process."""
+    return ModelCost(config)
+
+
+def meta_model(config: RunConfig) -> DeepLabV3:
+    """The network of a run without memory for its weights."""
+    with torch.device("meta"):
+        return build_model(config.row, config.profile.name)
+
+
+def count_macs(model: DeepLabV3, *, height: int, width: int) -> dict[str, int]:
+    """MACs by part of a forward pass over one image, the auxiliary head included.
+
+    `model` lies on the meta device; it is left in eval mode, for a single image cannot train
+    the image-level branch.
+    """
+    macs = dict.fromkeys(PARTS, 0)
+
+    def count(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> None:
+        macs[part_of[conv]] += output.numel() * conv.weight[0].numel()
+
+    part_of = {module: part for part in PARTS for module in getattr(model, part).modules()
+               if isinstance(module, nn.Conv2d)}
+    hooks = [conv.register_forward_hook(count) for conv in part_of]
+    image = torch.empty(1, 3, height, width, device="meta")
+    with torch.no_grad():
+        stages = model.eval().backbone(image)
+        model.classifier(model.aspp(stages.conv5))
+        model.aux_classifier(stages.conv4)
+    for hook in hooks:
+        hook.remove()
+    return macs
+
+
+def eval_windows(config: RunConfig) -> list[tuple[int, int]]:
+    """(height, width) of each view that the network gets of one evaluation image."""
+    height, width = resized_size(*FRAMES.get(config.row.dataset, PHOTO), target=config.resize)
+    if config.row.inference == "whole":
+        return [(height, width)]
+    rows, columns = (window_slices(side, window=window, stride=stride) for side, window, stride
+                     in zip((height, width), config.crop, config.slide_stride, strict=True))
+    return [(row.stop - row.start, column.stop - column.start)
+            for row in rows for column in columns]
+
+
+def gmacs_by_part(config: RunConfig) -> dict[str, float]:
+    """Billions of multiply-adds of a forward pass over one training crop, by part."""
+    return {part: macs / 1e9 for part, macs in model_cost(config).train_macs.items()}
+
+
+def parameters_by_part(config: RunConfig) -> dict[str, int]:
+    """Trainable numbers in each part of the network."""
+    return dict(model_cost(config).parameters)
+
+
+def inference_gmacs(config: RunConfig) -> float:
+    """Billions of multiply-adds for one crop in eval mode: all parts but the auxiliary head."""
+    return sum(gmacs_by_part(config)[part] for part in PARTS[:-1])

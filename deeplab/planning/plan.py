@@ -1,0 +1,139 @@
+"""What rows cost before anything is spent: work, memory, steps, hours and disk.
+
+Parameters and multiply-adds are exact; memory and hours are predictions, whose assumptions are
+stated in `memory` and `gpus`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deeplab.miniature.scenes import vocabulary
+from deeplab.miniature.twins import TWIN_OF
+from deeplab.planning.cost import ModelCost, meta_model, model_cost
+from deeplab.planning.gpus import Gpu, get_gpu
+from deeplab.planning.memory import FLOAT, GIB, TrainingMemory, training_memory
+from deeplab.prepare.sources import get_source
+from deeplab.runs.config import RunConfig
+from deeplab.support.errors import ResourceError, UsageError
+from deeplab.training.checkpoint import KEPT
+
+FORWARDS = 3  # a training step costs three forward passes: one, and twice as much backward
+USABLE = 0.9  # of a GPU's memory; the rest is the driver's, or too scattered to use
+GB = 1e9
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """What one row costs on as many GPUs of one kind as its `config` says."""
+
+    config: RunConfig
+    gpu: Gpu
+    cost: ModelCost
+    memory: TrainingMemory  # of each GPU
+
+    @property
+    def row_id(self) -> str:
+        """The row."""
+        return self.config.row.row_id
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole schedule."""
+        return self.config.total_steps(split_size(self.config, self.config.row.train_split))
+
+    @property
+    def fits(self) -> bool:
+        """Whether a training step fits the memory of one GPU."""
+        return self.memory.total <= USABLE * self.gpu.memory * GIB
+
+    @property
+    def train_hours(self) -> float:
+        """Hours of training steps, if the GPUs share the work without loss."""
+        images = self.steps * self.config.batch_size
+        flops = 2 * FORWARDS * sum(self.cost.train_macs.values()) * images
+        return self._hours(flops, half=is_mixed(self.config))
+
+    @property
+    def eval_hours(self) -> float:
+        """Hours of all evaluations, in float32; as many as the schedule has."""
+        row, config = self.config.row, self.config
+        passes = -(-self.steps // config.evaluate_every(split_size(config, row.train_split)))
+        flops = 2 * sum(self.cost.eval_macs.values()) * split_size(config, row.eval_split) * passes
+        return self._hours(flops, half=False)
+
+    def _hours(self, flops: float, *, half: bool) -> float:
+        return flops / (self.config.world * self.gpu.tflops(half=half) * 1e12) / 3600
+
+    @property
+    def hours(self) -> float:
+        """Training and evaluation."""
+        return self.train_hours + self.eval_hours
+
+    @property
+    def data_gb(self) -> float:
+        """Disk for the dataset, its archives and what is made of them; 0 for a twin."""
+        if self.config.profile.name == "demo":
+            return 0.0
+        source = get_source(self.config.row.dataset)
+        return source.unpacked_gb + sum(archive.gigabytes for archive in source.archives)
+
+    @property
+    def run_gb(self) -> float:
+        """Disk for one run: the checkpoints kept and the one being written, then the weights."""
+        weights = FLOAT * sum(self.cost.parameters.values()) / GB
+        return (KEPT + 1) * 2 * weights + weights
+
+
+def plan(row_ids: Sequence[str], *, gpu: str, gpus: int = 1,
+         profile: str = "full") -> list[PlanLine]:
+    """The cost of each row, its batch divided among `gpus` GPUs of the kind `gpu`.
+
+    Raises `UsageError`: E-ROW, E-PROFILE, E-GPU, and E-GPUS for a batch that cannot be divided.
+    """
+    configs = [RunConfig.of(row_id=row_id, profile=profile, gpus=gpus) for row_id in row_ids]
+    kind = get_gpu(gpu)
+    return [PlanLine(config, kind, model_cost(config), step_memory(config))
+            for config in configs]
+
+
+@functools.cache
+def step_memory(config: RunConfig) -> TrainingMemory:
+    """Memory of a training step of a run on each of its GPUs; raises `UsageError` (E-GPUS)."""
+    batch = config.batch_size
+    if batch % config.world:
+        divisors = [str(number) for number in range(1, batch + 1) if batch % number == 0]
+        raise UsageError.of("E-GPUS", f"the batch of {config.row.row_id} cannot be shared evenly",
+                            found=f"{batch} images, {config.world} GPUs",
+                            expected="a number of GPUs that divides the batch",
+                            do=f"take {' or '.join(divisors)}")
+    model = meta_model(config)
+    return training_memory(model.half() if is_mixed(config) else model, height=config.crop[0],
+                           width=config.crop[1], images=batch // config.world, gpus=config.world)
+
+
+def is_mixed(config: RunConfig) -> bool:
+    """Whether a run on CUDA trains in mixed precision: see `Experiment.settings`."""
+    return config.profile.name == "full"
+
+
+def split_size(config: RunConfig, split: str) -> int:
+    """Images in a split of the real dataset, or of its miniature twin in the demo."""
+    if config.profile.name != "demo":
+        return config.label_set.split_sizes[split]
+    twin = vocabulary()["sets"][TWIN_OF.get(config.row.dataset, config.row.dataset)]
+    return twin["val" if split == "val" else "train"]
+
+
+def check_fits(lines: Sequence[PlanLine]) -> None:
+    """Raise `ResourceError` (E-MEMORY) if a row needs more memory than its GPU has."""
+    wide = [line for line in lines if not line.fits]
+    if wide:
+        worst = max(wide, key=lambda line: line.memory.total)
+        raise ResourceError.of(
+            "E-MEMORY", f"{len(wide)} of {len(lines)} rows do not fit a {worst.gpu.name}",
+            found=f"{worst.row_id} needs {worst.memory.total / GIB:.1f} GiB",
+            expected=f"at most {USABLE * worst.gpu.memory:.1f} of {worst.gpu.memory} GiB",
+            do="use more GPUs (--gpus) or larger ones (--gpu)")

@@ -1,0 +1,77 @@
+"""Plans as text: a table of work, memory and disk, one of hours, and what they assume."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from deeplab.planning.cost import PARTS
+from deeplab.planning.gpus import TENSOR_EFFICIENCY, VECTOR_EFFICIENCY
+from deeplab.planning.memory import GIB
+from deeplab.planning.plan import PlanLine, is_mixed
+
+# memory by what it holds: a heading, and the fields of `TrainingMemory` that it adds up
+USES = {"weights": ("weights",), "gradients": ("gradients",), "optimiser": ("momentum",),
+        "activations": ("activations",), "other": ("passing", "workspace")}
+
+
+def plan_text(plans: Sequence[Sequence[PlanLine]]) -> str:
+    """Tables of work, memory, disk and hours; `plans` has one plan of the same rows a GPU."""
+    config = plans[0][0].config
+    width = max(len("GMACs of a crop"), *(len(line.row_id) for line in plans[0]))
+    return "\n".join([
+        f"Profile {config.profile.name}, {config.world} GPU{'s' * (config.world > 1)} a row, "
+        f"{'mixed precision' if is_mixed(config) else 'float32'}", "",
+        *_cost_lines(plans[0], width), "", *_part_lines(plans[0], width), "",
+        *_memory_lines(plans[0], width), "", *_hour_lines(plans, width), "", _notes()])
+
+
+def _cost_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
+    yield (f"{'':<{width}} {'million':>10} {'GMACs of':>9} {'of an':>7} {'images':>7} {'GiB':>6} "
+           f"{'':>8} {'GB of':>6} {'of a':>6}")
+    yield (f"{'row':<{width}} {'parameters':>10} {'a crop':>9} {'image':>7} {'/ GPU':>7} "
+           f"{'/ GPU':>6} {'steps':>8} {'data':>6} {'run':>6}")
+    for line in lines:
+        parameters, train, image = (sum(values.values()) for values in (
+            line.cost.parameters, line.cost.train_macs, line.cost.eval_macs))
+        yield (f"{line.row_id:<{width}} {parameters / 1e6:>10.2f} {train / 1e9:>9.2f} "
+               f"{image / 1e9:>7.1f} {line.config.batch_size // line.config.world:>7} "
+               f"{line.memory.total / GIB:>6.1f} {line.steps:>8,} {line.data_gb:>6.1f} "
+               f"{line.run_gb:>6.2f}")
+
+
+def _part_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
+    yield f"{'GMACs of a crop':<{width}} " + " ".join(f"{part:>14}" for part in PARTS)
+    for line in lines:
+        yield f"{line.row_id:<{width}} " + " ".join(
+            f"{line.cost.train_macs[part] / 1e9:>14.2f}" for part in PARTS)
+
+
+def _memory_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
+    yield f"{'GiB on a GPU':<{width}} " + " ".join(f"{use:>11}" for use in USES)
+    for line in lines:
+        sizes = (sum(getattr(line.memory, field) for field in fields) for fields in USES.values())
+        yield f"{line.row_id:<{width}} " + " ".join(f"{size / GIB:>11.2f}" for size in sizes)
+
+
+def _hour_lines(plans: Sequence[Sequence[PlanLine]], width: int) -> Iterator[str]:
+    yield f"{'hours':<{width}} " + " ".join(f"{lines[0].gpu.name:>8}" for lines in plans)
+    for row in zip(*plans, strict=True):
+        yield f"{row[0].row_id:<{width}} " + " ".join(f"{_hours(line):>8}" for line in row)
+
+
+def _hours(line: PlanLine) -> str:
+    if not line.fits:
+        return "-"
+    return f"{line.hours:.1f}" if line.hours >= 0.05 else "<0.1"
+
+
+def _notes() -> str:
+    return textwrap.fill(
+        "A GMAC is a billion multiply-adds, or two GFLOPs; a training step takes three forward "
+        "passes. A dash: a training step does not fit one GPU. Memory agrees within 10 % with "
+        "eleven published figures. Hours are of training and the row's evaluations, at "
+        f"{VECTOR_EFFICIENCY:.0%} of the peak of float32 or {TENSOR_EFFICIENCY:.0%} of that of "
+        "tensor cores (fitted to published speeds of a V100), without waiting for data or for "
+        "other GPUs. Data: the archives and their content. Run: the checkpoints, one of them "
+        "being written, and the weights.", width=92)

@@ -1,0 +1,1 @@
+"""From official archives to the tree that the catalogue reads, and `verify`."""

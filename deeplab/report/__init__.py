@@ -1,0 +1,1 @@
+"""Results into tables and pages: `results` (read), `report` (write), `html`; colour `baseline`."""

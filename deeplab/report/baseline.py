@@ -1,0 +1,46 @@
+"""How much of a row's score colour alone would give: the check that a twin needs the method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from deeplab.evaluation.metrics import mean_iou
+from deeplab.report.colour import ColourClassifier
+from deeplab.runs.config import RunConfig
+from deeplab.runs.experiment import Experiment
+from deeplab.support.files import read_json
+
+PROMISE = 60  # per cent of the weakest row's mIoU that colour alone reaches at most
+
+
+def colour_miou(experiment: Experiment) -> float:
+    """mIoU, in per cent, of the colour classifier on the data of a run."""
+    classifier = ColourClassifier.fit(experiment.train_set, experiment.config.row.num_classes)
+    return mean_iou(classifier.evaluate(experiment.eval_set))
+
+
+def colour_shares(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, str, float]]:
+    """For each label set: its name, colour's mIoU, its weakest row and that row's mIoU."""
+    weakest: dict[str, Mapping[str, Any]] = {}
+    for entry in entries:
+        other = weakest.setdefault(entry["dataset"], entry)
+        if entry["miou"] < other["miou"]:
+            weakest[entry["dataset"]] = entry
+    return [(dataset, colour_miou(Experiment(_config(entry))), entry["row_id"], entry["miou"])
+            for dataset, entry in weakest.items()]
+
+
+def share_words(shares: Iterable[tuple[str, float, str, float]]) -> str:
+    """Whether colour alone stays within the promise, as a sentence."""
+    worst = max(((100 * colour / miou, dataset) for dataset, colour, _, miou in shares),
+                default=None)
+    if worst is None:
+        return "Measured for the miniature twins only."
+    word = "kept" if worst[0] <= PROMISE else "**broken**"
+    return (f"Colour alone reaches at most {worst[0]:.0f} % of the weakest row's mIoU "
+            f"({worst[1]}); the promise of at most {PROMISE} % is {word}.")
+
+
+def _config(entry: Mapping[str, Any]) -> RunConfig:
+    return RunConfig.of(**read_json(entry["folder"] / "run.json")["parameters"])

@@ -1,0 +1,145 @@
+"""The report over all rows of a profile: `table.csv`, `table.md`, figures and a page to open.
+
+The numbers come from the result files alone. Published and reproduced scores stand in columns
+of their own whose headings carry the profile.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deeplab.profiles import get_profile
+from deeplab.report.html import html_page
+from deeplab.report.results import collect, published_here, write_table
+from deeplab.runs.notebook import execute, keep
+from deeplab.support.errors import unknown
+from deeplab.support.files import PROJECT, TEMPORARY, atomic_write, results_folder
+from deeplab.table.rows import load_rows
+from deeplab.table.verdict import is_comparable
+
+NOTEBOOK = PROJECT / "notebooks" / "report.ipynb"
+PARAMETERS = ("profile", "results_root")
+MANY = 3  # seeds from which on a mean and a deviation say more than the scores themselves
+PUBLISHED_HERE = "published weights, evaluated here"  # a column where there are such
+HEADER = ("row", "backbone", "output stride", "published mIoU (%), real data, full recipe",
+          "{} mIoU (%), {}", "images", "minutes", "state")
+DATA = {"demo": "miniature twin", "small": "own data, slim network", "full": "real data"}
+
+
+def make_report(results_root: Path | str, profile: str) -> Path:
+    """Write everything that the report consists of; returns the path of `report.html`.
+
+    Raises what the cells of `report.ipynb` raise, and `UsageError` for an unknown profile.
+    """
+    report = Report.of(profile=profile, results_root=str(results_root))
+    folder = report.folder
+    write_table(report.results_root, profile)
+    atomic_write(folder / "table.md", report.page + "\n")
+    draft = folder / f"{TEMPORARY}report.ipynb"
+    execute(NOTEBOOK, draft, {"profile": profile, "results_root": str(results_root)},
+            folder=folder)
+    keep(draft, folder / "report.ipynb")
+    return atomic_write(folder / "report.html", html_page(folder / "report.ipynb"))
+
+
+@dataclass(frozen=True)
+class Report:
+    """All runs of one profile that were started, as `collect` describes them."""
+
+    results_root: Path
+    profile: str
+    entries: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, **given: Any) -> Report:
+        """The report for the parameters of `report.ipynb`.
+
+        Raises `UsageError`: E-PARAMETER for a parameter that does not exist, E-PROFILE.
+        """
+        for name in given:
+            if name not in PARAMETERS:
+                raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
+        profile = get_profile(given.get("profile", "demo")).name
+        root = Path(given.get("results_root") or results_folder())
+        return cls(root, profile, collect(root, profile))
+
+    @property
+    def folder(self) -> Path:
+        """Where the report is written."""
+        return self.results_root / self.profile
+
+    @property
+    def done(self) -> list[Mapping[str, Any]]:
+        """The results that count: complete, and of today's code, data and libraries."""
+        return [entry for entry in self.entries if entry["state"] == "done"]
+
+    @property
+    def page(self) -> str:
+        """`table.md`: a title, the table, and what its numbers mean."""
+        rows = len({entry["row_id"] for entry in self.done})
+        note = ("" if is_comparable(self.profile) else
+                f"The two mIoU columns are **not comparable**: profile {self.profile} is another "
+                "size of network, schedule and data. Compare the order of the rows, not levels.\n")
+        return (f"# The table, profile {self.profile}\n\n{rows} of {len(load_rows())} rows done. "
+                f"{note}\n{self.table}\n")
+
+    @property
+    def table(self) -> str:
+        """All 16 rows in Markdown, those without a result too."""
+        header = [name.format(self.profile, DATA[self.profile]) for name in HEADER]
+        rule = [":---", ":---", *["---:"] * 5, ":---"]
+        lines = [header, rule, *(self._cells(row_id) for row_id in load_rows())]
+        here = published_here(self.results_root, self.profile)
+        if here:
+            scores = (f"{here[row_id]['miou']:.2f}" if row_id in here else "—"
+                      for row_id in load_rows())
+            for line, cell in zip(lines, [PUBLISHED_HERE, "---:", *scores], strict=True):
+                line.append(cell)
+        return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+    def _cells(self, row_id: str) -> list[str]:
+        row = load_rows()[row_id]
+        runs = [entry for entry in self.entries if entry["row_id"] == row_id]
+        done = [entry for entry in runs if entry["state"] == "done"]
+        states = dict.fromkeys(entry["state"] for entry in runs)
+        minutes = f"{sum(entry['minutes'] for entry in done):.1f}" if done else "—"
+        return [row_id, row.backbone, str(row.output_stride), f"{row.published_miou:.2f}",
+                score_text([entry["miou"] for entry in done]),
+                str(done[0]["num_images"]) if done else "—", minutes,
+                ", ".join(states) or "not run"]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Why a run that was started is not in the table, one sentence for each."""
+        reasons = {"stale": "stale, because something it rests on has changed since: {}",
+                   "incomplete": "incomplete, stopped early on purpose ({} of {} steps)",
+                   "unfinished": "unfinished: it runs, or it was stopped"}
+        return [f"{entry['row_id']}, seed {entry['seed']}: " + reasons[entry["state"]].format(
+                    *([", ".join(entry["changed"])] if entry["state"] == "stale" else
+                      [entry.get("steps"), entry.get("total_steps")]))
+                for entry in self.entries if entry["state"] != "done"]
+
+    @property
+    def minutes(self) -> float:
+        """Training and evaluation of all results that count, one after the other."""
+        return sum(entry["minutes"] for entry in self.done)
+
+    @property
+    def deviations(self) -> list[int]:
+        """The numbers of the departures from the recipe that any result makes."""
+        return sorted({number for entry in self.done for number in entry["deviations"]})
+
+
+def score_text(scores: Sequence[float]) -> str:
+    """The scores of a row's seeds: mean ± deviation (count) of many, few as they are.
+
+    >>> score_text([50.0, 51.0]), score_text([50.0, 51.0, 52.0]), score_text([])
+    ('50.00 / 51.00', '51.00 ± 1.00 (3)', '—')
+    """
+    if len(scores) >= MANY:
+        return f"{statistics.mean(scores):.2f} ± {statistics.stdev(scores):.2f} ({len(scores)})"
+    return " / ".join(f"{score:.2f}" for score in scores) or "—"

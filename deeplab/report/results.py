@@ -1,0 +1,80 @@
+"""All runs of a profile, read from their folders, as one table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from deeplab.runs.config import RunConfig
+from deeplab.runs.fingerprint import changed, fingerprint
+from deeplab.support.files import atomic_write, read_json
+from deeplab.table.rows import load_rows
+
+COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", "published_miou",
+           "miou", "num_images", "eval_split", "inference", "steps", "complete", "minutes",
+           "parameters", "gmacs", "peak_memory_mb", "device", "threads", "backbone_weights",
+           "deviations", "commit", "dirty", "torch")
+
+
+def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
+    """One entry per row and seed that was started, in the order of the table.
+
+    Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete" or "unfinished"),
+    `changed` (what made it stale) and, if there is a result, its facts.
+    """
+    return [_entry(folder, row_id, seed)
+            for row_id, seed, folder in run_folders(results_root, profile)]
+
+
+def published_here(results_root: Path, profile: str) -> dict[str, dict[str, Any]]:
+    """By row: the results of published weights that `deeplab evaluate` scored here."""
+    paths = {row_id: results_root / profile / row_id / "published.json" for row_id in load_rows()}
+    return {row_id: read_json(path) for row_id, path in paths.items() if path.exists()}
+
+
+def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]:
+    """(row_id, seed, folder) of every run that was started, in the order of the table."""
+    found = {row_id: {int(folder.name.removeprefix("seed")): folder
+                      for folder in (results_root / profile / row_id).glob("seed*")
+                      if folder.name.removeprefix("seed").isdigit()} for row_id in load_rows()}
+    return [(row_id, seed, folder) for row_id, seeds in found.items()
+            for seed, folder in sorted(seeds.items())]
+
+
+def run_command(folder: Path) -> list[str]:
+    """The words of the `deeplab` command that goes on with the run in `folder`."""
+    record = folder / "run.json"
+    if not record.exists():
+        return ["run", folder.parent.name]
+    return RunConfig.of(**read_json(record)["parameters"]).command
+
+
+def _entry(folder: Path, row_id: str, seed: int) -> dict[str, Any]:
+    entry = {"row_id": row_id, "seed": seed, "folder": folder, "state": "unfinished",
+             "changed": []}
+    if not (folder / "result.json").exists():
+        return entry
+    started = read_json(folder / "run.json")
+    config = RunConfig.of(**started["parameters"])
+    different = changed(started["fingerprint"], fingerprint(config))
+    facts = read_json(folder / "result.json")
+    state = "stale" if different else "done" if facts["complete"] else "incomplete"
+    return {**entry, **facts, "state": state, "changed": different}
+
+
+def table_csv(entries: list[dict[str, Any]]) -> str:
+    """`table.csv`: a header, then one line for each result that fits and is complete."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**entry, "deviations": " ".join(map(str, entry["deviations"]))}
+                     for entry in entries if entry["state"] == "done")
+    return text.getvalue()
+
+
+def write_table(results_root: Path, profile: str) -> Path:
+    """Write `table.csv` of a profile from its results; returns its path."""
+    table = table_csv(collect(results_root, profile))
+    return atomic_write(results_root / profile / "table.csv", table)

@@ -1,0 +1,172 @@
+"""Run many rows at once on this machine: one process each, cores divided among them.
+
+Each process is a plain `deeplab run`, which is idempotent, locked and resumable; this module
+only starts them, watches their files and reports. A row that fails leaves the others running.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deeplab.runs.config import RunConfig
+from deeplab.runs.run_row import THREAD_VARIABLES
+from deeplab.runs.status import duration, read_status, status_line
+from deeplab.support.files import open_output
+from deeplab.training.signals import PARENT, SIGNALS
+
+POLL = 0.2  # seconds between two looks at the processes
+GRACE = 90  # seconds that rows get to save after Ctrl-C
+
+
+@dataclass
+class Job:
+    """One row and how it goes."""
+
+    config: RunConfig
+    process: subprocess.Popen | None = None
+    code: int | None = None  # what the row ended with, None while it runs or waits
+
+    @property
+    def name(self) -> str:
+        """The row, and the seed where it is not 0."""
+        seed = self.config.seed
+        return self.config.row.row_id + (f" seed {seed}" if seed else "")
+
+    @property
+    def log(self) -> Path:
+        """What the process printed."""
+        return self.config.folder / "run.log"
+
+    def start(self, threads: int) -> None:
+        """Start the row's process with `threads` threads."""
+        self.process = start_row(self.config.command, self.log, threads)
+
+    def has_ended(self) -> bool:
+        """Whether the process has ended; `code` is then its exit code."""
+        self.code = self.process.poll()
+        return self.code is not None
+
+
+def start_row(command: list[str], log: Path, threads: int) -> subprocess.Popen:
+    """Start `deeplab command` in a session of its own; it prints to `log` and ends with us."""
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)) | {
+        PARENT: str(os.getpid())}
+    with open_output(log) as output:
+        return subprocess.Popen([sys.executable, "-m", "deeplab", *command],
+                                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                env=environment, start_new_session=True)
+
+
+def run_rows(configs: list[RunConfig], *, jobs: int,
+             say: Callable[[str], None] = print) -> dict[str, int]:
+    """Run all `configs`, `jobs` at a time; returns the exit code of each that was started.
+
+    After Ctrl-C, SIGTERM or SIGUSR1 no more rows start, and the running ones save and stop.
+    """
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    waiting = longest_first(configs)
+    table, running, ended, begin = Screen(waiting, say), [], [], time.monotonic()
+    with interruptible():
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    running.append(waiting.pop(0))
+                    running[-1].start(threads)
+                time.sleep(POLL)
+                for job in [job for job in running if job.has_ended()]:
+                    running.remove(job)
+                    ended.append(job)
+                    table.ended(job)
+                table.show()
+        except KeyboardInterrupt:
+            say("\nstopping: the running rows save their state")
+            _stop(running)
+            ended += running
+    return summary(ended, len(configs), time.monotonic() - begin, say)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGUSR1 raise `KeyboardInterrupt` inside, as Ctrl-C does."""
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def longest_first(configs: list[RunConfig]) -> list[Job]:
+    """A job for each run, so ordered that the last minutes do not wait for a long one."""
+    return [Job(config) for config in sorted(configs, key=weight, reverse=True)]
+
+
+def summary(ended: list[Job], count: int, seconds: float,
+            say: Callable[[str], None]) -> dict[str, int]:
+    """Say how many of `count` rows are done; returns the exit codes, 75 for a stopped row."""
+    say(f"{sum(job.code == 0 for job in ended)} of {count} rows done in {duration(seconds)}")
+    return {job.name: 75 if job.code is None else job.code for job in ended}
+
+
+def weight(config: RunConfig) -> float:
+    """About how long a row takes relative to others: pixels times depth times resolution."""
+    depth = int(config.row.backbone.removeprefix("resnet"))
+    return (config.row.crop_height * config.row.crop_width * (depth + 50)
+            * (1.5 if config.row.output_stride == 8 else 1) * config.row.num_classes ** 0.2)
+
+
+def _stop(running: list[Job]) -> None:
+    for job in running:
+        job.process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + GRACE
+    for job in running:
+        try:
+            code = job.process.wait(max(1, deadline - time.monotonic()))
+            job.code = None if code == -signal.SIGTERM else code  # it had not yet begun
+        except subprocess.TimeoutExpired:
+            os.killpg(job.process.pid, signal.SIGKILL)
+
+
+class Screen:
+    """The live table: redrawn in place on a terminal, a line per event anywhere else."""
+
+    def __init__(self, jobs: list[Job], say: Callable[[str], None]):
+        self.jobs = list(jobs)
+        self.say = say
+        self.is_terminal = sys.stdout.isatty()
+        self._height = 0
+
+    def ended(self, job: Job) -> None:
+        """Report a row that ended."""
+        if self.is_terminal and job.code == 0:
+            return
+        last = read_status(job.config.folder)
+        text = status_line(job.name, last)
+        if job.code != 0:
+            message = job.log.read_text(encoding="utf-8", errors="replace").strip()
+            text = f"{job.name}: exit code {job.code}\n{message[-2000:]}"
+        self._erase()
+        self.say(text)
+
+    def show(self) -> None:
+        """Redraw the table, on a terminal only."""
+        if not self.is_terminal:
+            return
+        lines = [status_line(job.name, read_status(job.config.folder)) for job in self.jobs]
+        self._erase()
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+        self._height = len(lines)
+
+    def _erase(self) -> None:
+        if self._height:
+            sys.stdout.write(f"\x1b[{self._height}A\x1b[J")
+            self._height = 0

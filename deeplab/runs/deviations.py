@@ -1,0 +1,51 @@
+"""In which points a run departs from the published recipe. Every result lists its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deeplab.runs.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One departure; `applies` says whether an experiment makes it."""
+
+    number: int
+    text: str
+    applies: Callable[[Experiment], bool]
+
+
+DEVIATIONS = (
+    Deviation(1, "Miniature twin: generated pictures in the dataset's layout, not the dataset. "
+                 "The score says nothing about the published one.",
+              lambda run: run.config.profile.name == "demo"),
+    Deviation(2, "Smaller geometry: crop, resize target and atrous rates are divided alike.",
+              lambda run: run.config.profile.shrink > 1),
+    Deviation(3, "Fewer channels in every convolution; depth, output stride and heads are kept.",
+              lambda run: run.config.profile.width < 1),
+    Deviation(4, "Shorter schedule, smaller batch and a learning rate of its own.",
+              lambda run: run.config.profile.steps is not None),
+    Deviation(5, "The backbone starts from weights learnt on drawn portraits, not on ImageNet.",
+              lambda run: run.backbone_weights == "miniature"),
+    Deviation(6, "The backbone starts from random weights, not from ImageNet ones.",
+              lambda run: run.backbone_weights == "none"),
+    Deviation(7, "The backbone starts from torchvision's ImageNet weights (7x7 stem), not from the "
+                 "v1c ones; mmsegmentation's control puts the difference within noise.",
+              lambda run: run.backbone_weights == "torchvision"),
+    Deviation(8, "Mixed precision on the GPU; upstream trained in float32. Its own float16 variant "
+                 "of one row is 0.35 above the float32 one.",
+              lambda run: run.settings.amp),
+    Deviation(9, "The loss is the mean over the valid pixels of the whole batch; upstream's is the "
+                 "mean of one mean for each of its GPUs.", lambda run: True),
+    Deviation(10, "Order and augmentation are drawn from (seed, epoch, index). Upstream set no "
+                  "seed and, before PyTorch 1.9, repeated draws across workers.", lambda run: True),
+    Deviation(11, "The backbone starts from a weight file that was given, not from the v1c ones.",
+              lambda run: run.backbone_weights not in ("none", "miniature", "torchvision", "v1c")),
+)
+
+
+def deviations(experiment: Experiment) -> list[Deviation]:
+    """Those that this run makes, by number."""
+    return [item for item in DEVIATIONS if item.applies(experiment)]

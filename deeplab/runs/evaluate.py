@@ -1,0 +1,78 @@
+"""Score weights that are already trained: published ones, converted ones, or one's own.
+
+Published weights leave `published.json` beside the row's runs, the column "published weights,
+evaluated here" of the table; all others leave `evaluated-<hash>.json`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deeplab.data.augment import EvalTransform
+from deeplab.evaluation.inference import Evaluation, evaluate
+from deeplab.runs.config import RunConfig, row_facts
+from deeplab.runs.experiment import Experiment
+from deeplab.runs.fingerprint import data, digest, surroundings
+from deeplab.support.files import sha256, write_json
+from deeplab.weights.files import load_model, origin
+from deeplab.weights.fused import optimize_for_inference
+from deeplab.weights.published import published_weights
+
+PUBLISHED = "published"
+
+
+def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
+                     data_root: Path | None = None, results_root: Path | None = None,
+                     scales: Sequence[float] = (1.0,), flip: bool = False,
+                     progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Evaluate `weights`, a file or "published", on the row's evaluation split.
+
+    Without `profile` the one that the file records is taken, or else `full`. Writes the result
+    and returns it. Raises `CheckpointError` for weights that do not fit the row, `DataError`.
+    """
+    if weights == PUBLISHED:
+        config = RunConfig.of(row_id=row_id, profile=profile or "full")
+        path = published_weights(config.row)
+    else:
+        path = Path(weights)
+        profile = profile or origin(path).profile or "full"
+    config = RunConfig.of(row_id=row_id, profile=profile or "full", data_root=data_root,
+                          results_root=results_root)
+    model = load_model(path, config.row, config.profile.name)
+    experiment = Experiment(config)
+    network = optimize_for_inference(model.to(experiment.device))
+    evaluation = evaluate(
+        network, experiment.eval_set, transform=EvalTransform(config.resize),
+        num_classes=config.row.num_classes, inference=config.row.inference, window=config.crop,
+        stride=config.slide_stride, scales=scales, flip=flip, device=experiment.device,
+        progress=progress)
+    facts = evaluation_facts(experiment, evaluation) | {
+        "weights": path.name, "weights_sha256": sha256(path), "scales": list(scales), "flip": flip}
+    write_json(config.folder.parent / _result_name(facts, config), facts)
+    return facts
+
+
+def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str, Any]:
+    """What an evaluation states, as plain values; scores in per cent, None where undefined."""
+    config, iou = experiment.config, evaluation.class_iou.tolist()
+    return {
+        **row_facts(config.row), "profile": config.profile.name,
+        "miou": round(evaluation.mean_iou, 4), "num_images": evaluation.num_images,
+        "class_iou": {name: None if math.isnan(value) else round(100 * value, 4)
+                      for name, value in zip(config.label_set.classes, iou, strict=True)},
+        "minutes": round(evaluation.seconds / 60, 3), "device": experiment.device,
+        "threads": torch.get_num_threads(), "data": digest(data(config)), **surroundings()}
+
+
+def _result_name(facts: dict[str, Any], config: RunConfig) -> str:
+    """Only the published file, evaluated as the row says, is the published weights' result."""
+    plain = facts["scales"] == [1.0] and not facts["flip"]
+    if plain and config.profile.name == "full" and facts["weights"] == config.row.published_weights:
+        return "published.json"
+    asked = digest([facts["weights_sha256"], facts["scales"], facts["flip"]])
+    return f"evaluated-{asked}.json"

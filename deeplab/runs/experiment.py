@@ -1,0 +1,199 @@
+"""A run as the notebook sees it: open the data, build the network, train, judge.
+
+`Experiment` is the thin line between a `RunConfig` and the packages that do the work; the
+cells of `row.ipynb` call it in order and show what it returns.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from deeplab.data.augment import EvalTransform, TrainTransform
+from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.sampling import TrainSamples
+from deeplab.evaluation.inference import Evaluation, evaluate, predict
+from deeplab.miniature.backbone import miniature_backbone
+from deeplab.miniature.twins import miniature
+from deeplab.model.network import DeepLabV3, build_model
+from deeplab.model.weights import load_backbone, stem_of
+from deeplab.runs.config import RunConfig
+from deeplab.runs.launch import launch
+from deeplab.support.errors import UsageError
+from deeplab.support.files import read_json_lines
+from deeplab.training.checkpoint import Checkpoints
+from deeplab.training.loop import Settings, train
+from deeplab.training.ranks import ALONE, Ranks
+from deeplab.training.signals import die_with_parent
+from deeplab.weights.files import load_weights
+from deeplab.weights.published import backbone_file
+
+LOG_LINES = 60  # loss values that the log of a shortened run holds, about
+GPU_WORKERS = 4  # processes that load the data of one GPU
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    model: DeepLabV3
+    evaluation: Evaluation
+    steps: int  # done so far
+    total_steps: int  # of the whole schedule
+    seconds: float  # of training and evaluation, over all restarts
+    log: list[dict[str, Any]]  # the lines of log.jsonl
+
+    @property
+    def complete(self) -> bool:
+        """Whether the schedule was run to its end; only then the score counts."""
+        return self.steps >= self.total_steps
+
+
+class Experiment:
+    """One run: its data, its network and its training. Data and network are made on first use.
+
+    Raises `DataError` when the dataset is missing, misplaced or damaged.
+    """
+
+    def __init__(self, config: RunConfig, ranks: Ranks = ALONE):
+        self.config = config
+        self.ranks = ranks
+        self.device = "cuda" if torch.cuda.is_available() and not config.processes else "cpu"
+
+    @functools.cached_property
+    def data_root(self):
+        """The folder that holds the dataset; the demo's twin is drawn if it is not there."""
+        config = self.config
+        if config.profile.name == "demo":
+            return miniature(config.row.dataset, config.data_root)
+        return config.real_data_root
+
+    @functools.cached_property
+    def train_set(self) -> SegmentationDataset:
+        """The row's training split."""
+        return self._opened(self.config.row.train_split)
+
+    @functools.cached_property
+    def eval_set(self) -> SegmentationDataset:
+        """The row's evaluation split."""
+        return self._opened(self.config.row.eval_split)
+
+    def _opened(self, split: str) -> SegmentationDataset:
+        return SegmentationDataset(self.config.row.dataset, self.data_root, split,
+                                   keep=self.config.profile.name == "demo")
+
+    @functools.cached_property
+    def samples(self) -> TrainSamples:
+        """Augmented training samples, keyed by (epoch, index)."""
+        config = self.config
+        transform = TrainTransform(target=config.resize, crop_height=config.crop[0],
+                                   crop_width=config.crop[1])
+        return TrainSamples(self.train_set, transform, config.seed)
+
+    @functools.cached_property
+    def model(self) -> DeepLabV3:
+        """The row's network at the profile's size, with the weights a run starts from."""
+        first = self._first_weights()
+        torch.manual_seed(self.config.seed)
+        model = build_model(self.config.row, self.config.profile.name,
+                            stem=stem_of(first) if first else "v1c")
+        if first:
+            load_backbone(model, first)
+        return model
+
+    def _first_weights(self) -> dict[str, torch.Tensor] | None:
+        """The weights of the backbone before training, fetched if need be; None for random."""
+        choice, backbone = self.config.first_weights, self.config.row.backbone
+        if choice == "miniature":
+            return miniature_backbone(backbone)
+        file = backbone_file(choice, backbone)
+        return load_weights(file) if file else None
+
+    @property
+    def backbone_weights(self) -> str:
+        """Where the backbone's first weights come from: a name, or the name of their file."""
+        return Path(self.config.first_weights).name
+
+    @property
+    def settings(self) -> Settings:
+        """How the training goes."""
+        config, num_images = self.config, len(self.train_set)
+        total = config.total_steps(num_images)
+        return Settings(
+            seed=config.seed, batch_size=config.batch_size, total_steps=total,
+            stop_step=min(total, config.max_steps or total), base_lr=config.base_lr,
+            weight_decay=config.row.weight_decay,
+            evaluate_every=config.evaluate_every(num_images),
+            checkpoint_every=config.checkpoint_every(num_images),
+            log_every=max(1, total // LOG_LINES) if config.profile.steps else 50,
+            device=self.device, amp=self.device == "cuda" and config.profile.name == "full",
+            workers=(GPU_WORKERS if self.device == "cuda" else 0)
+            if config.workers is None else config.workers)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree in to be of this run."""
+        on_cpu = {"threads": torch.get_num_threads(),
+                  "cpu": torch.backends.cpu.get_cpu_capability()}
+        return {"row_id": self.config.row.row_id, "profile": self.config.profile.name,
+                "seed": self.config.seed, "total_steps": self.settings.total_steps,
+                "processes": self.config.world, "device": self.device,
+                **(on_cpu if self.device == "cpu" else {})}
+
+    def evaluate(self, model: DeepLabV3,
+                 progress: Callable[[int, int], None] | None = None) -> Evaluation:
+        """Score `model` on the evaluation split, in the row's inference mode."""
+        config, count = self.config, len(self.eval_set)
+        mine = evaluate(model, self.eval_set, transform=EvalTransform(config.resize),
+                        num_classes=config.row.num_classes, inference=config.row.inference,
+                        window=config.crop, stride=config.slide_stride, device=self.device,
+                        indices=self.ranks.share(count), progress=progress)
+        return self.ranks.merged(mine, count)
+
+    def predict(self, model: DeepLabV3, index: int) -> np.ndarray:
+        """The prediction for one image of the evaluation split, uint8 (H, W) at its own size."""
+        image, label = self.eval_set[index]
+        return predict(model, EvalTransform(self.config.resize)(image), height=label.shape[0],
+                       width=label.shape[1], inference=self.config.row.inference,
+                       window=self.config.crop, stride=self.config.slide_stride,
+                       device=self.device)
+
+    def train(self) -> Outcome:
+        """Train and evaluate, going on from the last checkpoint if there is one.
+
+        With more than one process they are started here, and this one only evaluates what they
+        leave, or what processes on several machines left. Raises as `train` and `launch` of
+        `deeplab.training`, and `UsageError` (E-GPUS).
+        """
+        die_with_parent()
+        settings, folder = self.settings, self.config.folder
+        is_trained = Checkpoints(folder / "checkpoints", {}).newest >= settings.stop_step
+        if self.ranks.world == 1 and not is_trained:
+            self._check_gpus()
+        if self.config.world > self.ranks.world:
+            torch.set_num_threads(max(1, torch.get_num_threads() // self.config.world))
+            if not is_trained:
+                launch("deeplab.runs.rank", [json.dumps(self.config.parameters)],
+                       processes=self.config.world, folder=folder,
+                       threads=torch.get_num_threads())
+        evaluation = train(self.model, self.samples, settings, folder=folder,
+                           identity=self.identity, evaluate=self.evaluate, ranks=self.ranks)
+        log = list(read_json_lines(folder / "log.jsonl"))
+        return Outcome(self.model, evaluation, settings.stop_step, settings.total_steps,
+                       log[-1]["seconds"], log)
+
+    def _check_gpus(self) -> None:
+        """Raise `UsageError` (E-GPUS) if this machine has fewer GPUs than asked for."""
+        if self.config.gpus and torch.cuda.device_count() < self.config.gpus:
+            raise UsageError.of(
+                "E-GPUS", "there are not as many GPUs as asked for",
+                found=torch.cuda.device_count(), expected=self.config.gpus,
+                do="ask for fewer with --gpus, run on CPUs with --processes, or start the ranks "
+                   "on several machines with torchrun (results/README.md)")

@@ -1,0 +1,52 @@
+"""What the notebook of a run leaves behind: every number with where and how it was made."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import math
+import resource
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deeplab.runs.config import row_facts
+from deeplab.runs.deviations import deviations
+from deeplab.runs.experiment import Experiment, Outcome
+from deeplab.runs.fingerprint import surroundings
+from deeplab.support.files import write_json
+
+# A kernel that ends has the collector walk over a million objects; frozen they are passed over,
+# and the next row starts most of a second sooner
+atexit.register(gc.freeze)
+
+
+def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> dict[str, Any]:
+    """Everything a result states, as plain values; scores in per cent, `None` where undefined."""
+    config, evaluation = experiment.config, outcome.evaluation
+    iou = evaluation.class_iou.tolist()
+    return {
+        **row_facts(config.row), "profile": config.profile.name, "seed": config.seed,
+        "miou": round(evaluation.mean_iou, 4), "num_images": evaluation.num_images,
+        "class_iou": {name: None if math.isnan(value) else round(100 * value, 4)
+                      for name, value in zip(config.label_set.classes, iou, strict=True)},
+        "steps": outcome.steps, "total_steps": outcome.total_steps, "complete": outcome.complete,
+        "minutes": round(outcome.seconds / 60, 3), "gmacs": round(gmacs, 4),
+        "parameters": sum(weight.numel() for weight in outcome.model.parameters()),
+        "peak_memory_mb": peak_memory_mb(), "device": experiment.device,
+        "threads": torch.get_num_threads(), "backbone_weights": experiment.backbone_weights,
+        "deviations": [item.number for item in deviations(experiment)],
+        **surroundings()}
+
+
+def peak_memory_mb() -> int:
+    """Largest resident size of this process so far, in megabytes; of the GPU if there is one."""
+    if torch.cuda.is_available():
+        return round(torch.cuda.max_memory_allocated() / 1e6)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+
+
+def save_outcome(folder: Path, facts: dict[str, Any]) -> None:
+    """Leave `outcome.json` for the runner."""
+    write_json(folder / "outcome.json", facts)

@@ -1,0 +1,123 @@
+"""Several processes for one training: start them with torchrun, watch them, start them again.
+
+`launch` runs in the process that wants the training, `joined` in each of those that do it. A
+dead or hanging rank ends the others; all are then started afresh and go on from the last
+checkpoint. (Restarting single ranks in place, torchrun's own `--max-restarts`, hung or gave up
+in two of five trials.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from deeplab.support import errors
+from deeplab.support.errors import DeeplabError, ResourceError, Stopped
+from deeplab.support.files import open_output, read_json, write_json
+from deeplab.training.checkpoint import Checkpoints
+from deeplab.training.ranks import Ranks
+from deeplab.training.signals import PARENT, StopRequest, die_with_parent
+
+RANK_TIMEOUT = 75  # seconds that a rank waits for another one; torchrun kills that one 30 s later
+SHUTDOWN = 15  # seconds between SIGTERM and SIGKILL when the launcher is asked to stop
+TRIES = 3  # starts without a new checkpoint before giving up
+POLL = 0.1  # seconds
+WORDS = 1500  # characters of what the ranks printed, in a message
+
+
+def launch(module: str, arguments: Sequence[str], *, processes: int, folder: Path, threads: int,
+           say: Callable[[str], None] = print) -> None:
+    """Run `python -m module arguments` in `processes` ranks, with `threads` threads each.
+
+    The module trains below `folder` inside `joined(folder)`. What the ranks print is kept in
+    `ranks.log`; lines of the first rank about steps are said. Raises what a rank raises
+    (`DivergedError`, `Stopped` ...), and `ResourceError` (E-RANK) if ranks die or hang three
+    times without a new checkpoint.
+    """
+    checkpoints, failures = Checkpoints(folder / "checkpoints", {}), 0
+    while failures < TRIES:
+        reached = checkpoints.newest
+        for report in folder.glob("rank-*.json"):
+            report.unlink()
+        code, is_asked = _run_ranks([module, *arguments], processes, folder, threads, say)
+        for report in sorted(folder.glob("rank-*.json")):
+            reason = read_json(report)
+            raise getattr(errors, reason["kind"])(reason["text"])
+        if code == 0:
+            return
+        if is_asked:
+            raise Stopped.of("E-STOPPED", f"stopped as asked after step {checkpoints.newest}",
+                             do="run the same command again: it goes on from here")
+        failures = 0 if checkpoints.newest > reached else failures + 1
+        say(f"a rank died or hung; going on from step {checkpoints.newest}")
+    raise ResourceError.of(
+        "E-RANK", f"the ranks ended {TRIES} times without a new checkpoint", file=folder,
+        found="\n" + last_words(folder / "ranks.log"), expected=f"{processes} processes that live",
+        do="read ranks.log; the same command goes on from the last checkpoint")
+
+
+def last_words(log: Path) -> str:
+    """What the ranks printed last, and how the first one ended, before torchrun's own account."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    first = re.search(r"failed \(exitcode: .*", text)
+    return text[:first.end() if first else None][-WORDS:]
+
+
+def _run_ranks(command: list[str], processes: int, folder: Path, threads: int,
+               say: Callable[[str], None]) -> tuple[int, bool]:
+    """Run torchrun once: its exit code, and whether a signal asked to stop (passed on to it)."""
+    environment = os.environ | {PARENT: str(os.getpid()), "OMP_NUM_THREADS": str(threads)}
+    for name in ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        environment.pop(name, None)  # of a job that we are a part of ourselves
+    log, is_told = folder / "ranks.log", False
+    with StopRequest() as stop, open_output(log) as output, open(log, encoding="utf-8") as lines:
+        agent = subprocess.Popen(
+            [sys.executable, "-u", "-m", "deeplab.runs.launch", "--standalone",
+             "--max-restarts", "0", "--nproc-per-node", str(processes), "-m", *command],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
+            start_new_session=True)
+        while agent.poll() is None:
+            time.sleep(POLL)
+            if stop.requested and not is_told:
+                agent.terminate()
+                is_told = True
+            for line in lines:
+                if line.startswith(("step ", "going on")):
+                    say(line.rstrip())
+    return agent.returncode, stop.requested
+
+
+@contextlib.contextmanager
+def joined(folder: Path, *, timeout: float | None = None) -> Iterator[Ranks]:
+    """Be one of the ranks that torchrun started; an error of ours is left for `launch` to raise.
+
+    A rank that waits longer than `timeout` seconds for another one gives up
+    (default: 75, or $DEEPLAB_RANK_TIMEOUT).
+    """
+    ranks = Ranks.join(timeout=timeout or float(os.environ.get("DEEPLAB_RANK_TIMEOUT",
+                                                               RANK_TIMEOUT)))
+    try:
+        yield ranks
+    except DeeplabError as error:
+        write_json(folder / f"rank-{ranks.rank}.json",
+                   {"kind": type(error).__name__, "text": str(error)})
+        raise
+
+
+def main() -> None:
+    """torchrun, and its ranks after it, that end with the process that started them."""
+    from torch.distributed.run import main as torchrun
+    die_with_parent()
+    os.environ[PARENT] = str(os.getpid())
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SHUTDOWN))
+    torchrun(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""One rank of a training on several processes; `deeplab.runs.launch` starts it.
+
+By hand, on each node::
+
+    torchrun ... -m deeplab.runs.rank '{"row_id": "voc_r50_d8", "profile": "full", "gpus": 8}'
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from deeplab.runs.config import check_parameters
+from deeplab.runs.experiment import Experiment
+from deeplab.runs.launch import joined
+from deeplab.support.errors import UsageError
+from deeplab.training.signals import die_with_parent
+
+
+def main(parameters: str) -> None:
+    """Train the run of these `parameters` (JSON, those of `row.ipynb`) with the other ranks."""
+    die_with_parent()
+    config = check_parameters(json.loads(parameters))
+    with joined(config.folder) as ranks:
+        if ranks.world != config.world:
+            raise UsageError.of("E-WORLD", "torchrun started another number of processes",
+                                found=ranks.world, expected=config.world,
+                                do="give gpus (or processes) and --nproc-per-node times --nnodes "
+                                   "the same value")
+        Experiment(config, ranks).train()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

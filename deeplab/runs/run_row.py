@@ -1,0 +1,138 @@
+"""Run one row: `row.ipynb` through papermill, in a folder of its own, safe to repeat.
+
+Doing it again after a kill, a stop or an error goes on from the last checkpoint; a row that is
+done is left alone. The executed notebook replaces an older one only when it is whole, and
+`result.json` appears last.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deeplab.runs.config import RunConfig
+from deeplab.runs.fingerprint import changed, fingerprint, surroundings
+from deeplab.runs.notebook import environment, execute, keep
+from deeplab.runs.result import finished_result, promote_outcome
+from deeplab.support.crash import crash_point
+from deeplab.support.errors import DeeplabError, Stopped, UsageError
+from deeplab.support.files import (PROJECT, TEMPORARY, read_json, replace_file, sweep_temporaries,
+                                   write_json)
+from deeplab.support.locks import TRAINER, locked, owner
+from deeplab.training.signals import ECHO, PARENT, SIGNALS, die_with_parent
+
+NOTEBOOKS = PROJECT / "notebooks"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def run_row(config: RunConfig) -> dict[str, Any]:
+    """Bring one run to its end, as far as `config` asks, and return its result.
+
+    Raises what the notebook's cells raise (`DataError`, `DivergedError` ...), `LockedError` if
+    another process has the run, `Stopped` after a signal, and `KernelDied`.
+    """
+    die_with_parent()
+    with locked(config.folder / "lock"), forwarded_signals(config.folder):
+        done = finished_result(config)
+        if done:
+            return done
+        sweep_temporaries(config.folder)
+        mark = fingerprint(config)
+        threads = str(_prepare_folder(config, mark))
+        with environment(**dict.fromkeys(THREAD_VARIABLES, threads), **{PARENT: str(os.getpid())}):
+            _run_notebook(config, mark)
+        crash_point("before-result")
+        facts = promote_outcome(config)
+        crash_point("after-result")
+        return facts
+
+
+def _run_notebook(config: RunConfig, mark: dict[str, str]) -> None:
+    """Execute the notebook and keep it; `mark` must still fit when it ends (E-CHANGED)."""
+    draft, kept = config.folder / f"{TEMPORARY}notebook.ipynb", config.folder / "notebook.ipynb"
+    (config.folder / "outcome.json").unlink(missing_ok=True)  # of an earlier attempt
+    try:
+        execute(NOTEBOOKS / "row.ipynb", draft, config.parameters, folder=config.folder)
+        different = changed(mark, fingerprint(config))
+        if different:
+            raise UsageError.of(
+                "E-CHANGED", "something changed while the row ran; its result is not kept",
+                file=config.folder, found=", ".join(different), do="run the same command again")
+    except (DeeplabError, KeyboardInterrupt) as error:
+        keep(draft, kept, error=error if isinstance(error, DeeplabError) else _stopped())
+        raise
+    keep(draft, kept)
+
+
+def _prepare_folder(config: RunConfig, mark: dict[str, str]) -> int:
+    """Write `run.json`, or set aside what an older version of the run left; returns the threads.
+
+    A run keeps the number of threads it began with, because sums in another order round
+    differently.
+    """
+    record = config.folder / "run.json"
+    if record.exists():
+        before = read_json(record)
+        if not changed(before["fingerprint"], mark):
+            return before["threads"]
+        _set_aside(config.folder, before["fingerprint"]["code"][:6])
+    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    write_json(record, {"parameters": config.parameters, "fingerprint": mark, "threads": threads,
+                        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+                        "surroundings": surroundings()})
+    return threads
+
+
+def _set_aside(folder: Path, code: str) -> None:
+    """Move what is in `folder` to `<folder>.old-<code>`, or to a name like it that is free.
+
+    `run.json` goes last: as long as it is there, a killed move is begun again.
+    """
+    aside, number = folder.with_name(f"{folder.name}.old-{code}"), 1
+    while aside.exists():
+        aside, number = aside.with_name(f"{aside.name.split('~')[0]}~{number}"), number + 1
+    aside.mkdir()
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.json"):
+        if path.name not in ("lock", TRAINER):
+            replace_file(path, aside / path.name)
+
+
+@contextmanager
+def forwarded_signals(folder: Path) -> Iterator[None]:
+    """Pass SIGINT, SIGTERM and SIGUSR1 on to the training as a request to save and stop.
+
+    Raises `Stopped` if nothing trains, or when a signal comes again two seconds later.
+    """
+    asked: list[float] = []
+
+    def forward(number: int, frame: object) -> None:
+        if asked and time.monotonic() - asked[0] < ECHO:
+            return
+        asked.append(time.monotonic())
+        trainer = owner(folder / TRAINER)
+        if len(asked) > 1 or trainer is None or trainer[1] != socket.gethostname():
+            raise KeyboardInterrupt
+        os.kill(trainer[0], signal.SIGUSR1)
+
+    previous = {number: signal.signal(number, forward) for number in SIGNALS}
+    try:
+        yield
+    except (KeyboardInterrupt, DeeplabError) as error:
+        if not asked or isinstance(error, Stopped):
+            raise
+        raise _stopped() from None
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _stopped() -> Stopped:
+    return Stopped.of("E-STOPPED", "stopped as asked",
+                      do="run the same command again: it goes on from the last checkpoint")

@@ -1,0 +1,86 @@
+"""How a run stands, read from its files alone: for the live table and `deeplab status`."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from deeplab.support.files import read_json, read_json_lines
+from deeplab.support.locks import is_locked, owner
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the files of one run say."""
+
+    state: str  # "waiting", "starting", "running", "stopped", "done"
+    step: int = 0
+    total_steps: int = 0
+    loss: float | None = None
+    miou: float | None = None  # per cent, of the last evaluation
+    age: float | None = None  # seconds since the last line of the log
+    eta: float | None = None  # seconds to the end, at the speed so far
+    owner: tuple[int, str] | None = None  # (process id, host) that runs it
+
+    @property
+    def progress(self) -> float:
+        """Share of the schedule that is done, 0 to 1."""
+        return self.step / self.total_steps if self.total_steps else 0.0
+
+
+def read_status(folder: Path) -> Status:
+    """The status of the run in `folder`; "running" means that a process holds its lock."""
+    lines = list(read_json_lines(folder / "log.jsonl"))
+    log: dict = {}
+    for line in lines:
+        log |= line
+    finished, is_held = folder / "result.json", is_locked(folder / "lock")
+    if finished.exists() and not is_held:
+        facts = read_json(finished)
+        return Status("done", facts["steps"], facts["total_steps"], log.get("loss"),
+                      facts["miou"])
+    state = ("running" if lines else "starting") if is_held else (
+        "stopped" if folder.exists() else "waiting")
+    if not lines:
+        return Status(state)
+    step, total = log["step"], log["total_steps"]
+    eta = (total - step) * log["seconds"] / step if step else None
+    return Status(state, step, total, log.get("loss"), log.get("miou"),
+                  time.time() - (folder / "log.jsonl").stat().st_mtime, eta,
+                  owner(folder / "lock"))
+
+
+def status_line(row_id: str, status: Status) -> str:
+    """One line of the live table: `voc_r50_d8  running  ###.......  40 %  loss ...`."""
+    bar = "#" * round(12 * status.progress)
+    parts = [f"{row_id:<18} {status.state:<8} {bar:.<12} {100 * status.progress:3.0f} %"]
+    if status.loss is not None:
+        parts.append(f"loss {status.loss:6.3f}")
+    if status.miou is not None:
+        parts.append(f"mIoU {status.miou:5.2f}")
+    if status.eta is not None and status.state == "running":
+        parts.append(f"{duration(status.eta)} to go")
+    return "  ".join(parts)
+
+
+def whereabouts(status: Status, command: list[str]) -> str | None:
+    """Where a run is at work, or the command that goes on with one that stopped."""
+    if status.state == "stopped":
+        return f"go on with: deeplab {shlex.join(command)}"
+    if status.owner is None:
+        return None
+    process, host = status.owner
+    age = "" if status.age is None else f", last line {duration(status.age)} ago"
+    return f"process {process} on {host}{age}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: `48 s`, `3 min 05 s`, `2 h 10 min`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

@@ -1,0 +1,220 @@
+"""The only place where files are written: whole, or not at all.
+
+`atomic_write` puts the bytes into a temporary file in the same folder, flushes them to the
+disk and only then renames it over the final name: whatever happens, a reader finds the old
+file or the new one. `write_folder` does so for a folder of many small files. `JsonLines` is
+the one file that grows, a log whose length is stored with every checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from deeplab.support.crash import crash_point
+from deeplab.support.errors import CheckpointError, DataError, DeeplabError, ResourceError
+
+PROJECT = Path(__file__).parents[2]  # the clone; holds notebooks/, data/ and results/
+TEMPORARY = ".tmp-"  # prefix of every temporary name; leftovers of a killed process are swept
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BAD_JSON = "correct the file; if deeplab wrote it, remove it and run the same command again"
+
+
+def data_folder() -> Path:
+    """Where datasets lie unless a command says otherwise: $DEEPLAB_DATA or the project's data/."""
+    return Path(os.environ.get("DEEPLAB_DATA") or PROJECT / "data")
+
+
+def results_folder() -> Path:
+    """Where runs are written: $DEEPLAB_RESULTS or the project's results/."""
+    return Path(os.environ.get("DEEPLAB_RESULTS") or PROJECT / "results")
+
+
+def atomic_write(path: Path | str, content: bytes | str | Callable[[IO[bytes]], None]) -> Path:
+    """Write `content` to `path` so that no reader ever sees half of it.
+
+    `content` is bytes, text (UTF-8) or a function that writes to the open binary file.
+    Raises `ResourceError` (E-DISK, E-WRITE); an older file is then intact.
+    """
+    path = Path(path)
+    temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{path.name}"
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                crash_point(f"write-begin-{path.name}")
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content.encode("utf-8") if isinstance(content, str) else content)
+                file.flush()
+                crash_point(f"write-flushed-{path.name}")
+                os.fsync(file.fileno())
+            crash_point(f"write-synced-{path.name}")
+            replace_file(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    crash_point(f"write-done-{path.name}")
+    return path
+
+
+def write_folder(target: Path, files: Iterable[tuple[str, bytes]]) -> Path:
+    """Write (relative path, content) pairs as the folder `target`: all of them, or nothing.
+
+    For many small files that can be made again: they are not flushed to the disk one by one,
+    which takes longer than making them. What was in `target` goes; only one process at a time
+    may do this to it (`deeplab.support.locks`). Raises as `atomic_write`.
+    """
+    draft = target.with_name(f"{TEMPORARY}{target.name}")
+    shutil.rmtree(draft, ignore_errors=True)  # of a writer that was killed
+    try:
+        for name, content in files:
+            path = draft / name
+            with disk_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        with disk_errors(target):
+            if target.exists():
+                shutil.rmtree(target)
+            replace_file(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Move `source` over `target` in one step, and make the move last."""
+    os.replace(source, target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # or a power cut undoes the move
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write `path` into `ResourceError` (E-DISK, E-WRITE)."""
+    try:
+        yield
+    except Exception as error:
+        refusal = error if isinstance(error, OSError) else error.__context__
+        if isinstance(error, DeeplabError) or getattr(refusal, "errno", None) is None:
+            raise  # torch.save is the one that hides an OSError behind an error of its own
+        if refusal.errno in FULL_DISK:
+            raise disk_full(path) from error
+        raise ResourceError.of("E-WRITE", f"cannot write {path.name}", file=path,
+                               found=refusal.strerror, expected="a folder that can be written to",
+                               do="correct its permissions, or choose another folder "
+                                  "(--results, --data-root)") from error
+
+
+def disk_full(path: Path) -> ResourceError:
+    """The error for a disk that cannot take `path`, with what is free on it."""
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    return ResourceError.of(
+        "E-DISK", f"no space to write {path.name}; what was there before is intact", file=path,
+        found=f"{shutil.disk_usage(there).free / 1e6:,.0f} MB free (or a quota or size limit)",
+        do="free space, or choose another disk (--results, --data-root); then run it again")
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove the temporary files that a killed writer left below `folder`."""
+    for leftover in Path(folder).rglob(f"{TEMPORARY}*"):
+        with contextlib.suppress(FileNotFoundError):
+            leftover.unlink()
+
+
+def write_json(path: Path | str, value: Any) -> Path:
+    """Write `value` as indented JSON, atomically; NaN is refused, because JSON has none."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    return atomic_write(path, text + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """The content of a JSON file; raises `DataError` (E-JSON) if it is missing or broken."""
+    try:
+        return _parsed(Path(path).read_bytes(), path)
+    except OSError as error:
+        raise DataError.of("E-JSON", "cannot read a JSON file", file=path, found=error.strerror,
+                           do=BAD_JSON) from error
+
+
+def sha256(path: Path | str) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class JsonLines:
+    """An append-only log, one JSON object per line.
+
+    `size` is the length in bytes that the last checkpoint stored, 0 for a new log; the rest is
+    cut off, so that no line appears twice after a resume.
+    Raises `CheckpointError` (E-LOG) if the file is shorter.
+    """
+
+    def __init__(self, path: Path, size: int):
+        self.path = path
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(path, "ab", buffering=0)  # each line reaches the system at once
+        length = self._file.tell()
+        if length < size:
+            self.close()
+            raise CheckpointError.of(
+                "E-LOG", "the log is shorter than the checkpoint says", file=path,
+                found=f"{length} bytes", expected=f"at least {size} bytes",
+                do="put the log back, or remove the run's folder to start from zero")
+        self._file.seek(self._file.truncate(size))
+
+    @property
+    def size(self) -> int:
+        """Length in bytes of everything logged so far, on disk."""
+        with disk_errors(self.path):
+            os.fsync(self._file.fileno())
+        return self._file.tell()
+
+    def write(self, **fields: Any) -> None:
+        """Append one line; NaN is refused. Raises `ResourceError` (E-DISK) on a full disk."""
+        line = (json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+        with disk_errors(self.path):
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, "only a part of the line was written")
+
+    def close(self) -> None:
+        """Close the file; further writes fail."""
+        self._file.close()
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Each whole line of a log; a last line that is still being written is left out.
+
+    Nothing if there is no file. Raises `DataError` (E-JSON) for a line that is damaged.
+    """
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):
+                yield _parsed(line, f"{path}, line {number}")
+
+
+def _parsed(content: bytes, source: object) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as error:  # of JSON or of UTF-8
+        raise DataError.of("E-JSON", "this is not JSON", file=source, found=error,
+                           do=BAD_JSON) from error
+
+
+def open_output(path: Path) -> IO[bytes]:
+    """A new, empty file for what another process prints; unlike all others it may end anywhere."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "wb")

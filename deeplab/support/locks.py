@@ -1,0 +1,76 @@
+"""One writer at a time: lock files that the kernel frees on any death, so that none is stale."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from deeplab.support.errors import LockedError
+from deeplab.support.files import disk_errors
+
+TRAINER = "trainer.lock"  # in a run's folder: held by the process that trains, and names it
+PATIENCE, PAUSE = 0.3, 0.03  # seconds; `is_locked` of another process holds it for an instant
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = False, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the lock file `path` while the block runs, after its owner if `wait`.
+
+    Otherwise an owner is given `patience` seconds to end. Raises `LockedError` (E-LOCKED)
+    naming the one that still holds it, and `ResourceError` (E-WRITE) where it cannot be made.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+", encoding="utf-8")
+    with file:
+        if not _acquire(file, wait=wait, patience=patience):
+            file.seek(0)
+            raise LockedError.of("E-LOCKED", "another process is writing here", file=path.parent,
+                                 found=file.read().strip() or "a process that left no name",
+                                 do="wait until it ends, or stop that process")
+        file.truncate(0)
+        file.write(f"pid {os.getpid()} on {socket.gethostname()} since "
+                   f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        with disk_errors(path):
+            file.flush()
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock file `path` now."""
+    if not path.exists():
+        return False
+    with open(path, encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def owner(path: Path) -> tuple[int, str] | None:
+    """(process id, host) of the process that holds the lock file `path` now, if one does."""
+    if not is_locked(path):
+        return None
+    words = path.read_text(encoding="utf-8").split()
+    return (int(words[1]), words[3]) if len(words) > 3 else None
+
+
+def _acquire(file: IO[str], *, wait: bool, patience: float) -> bool:
+    if wait:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return True
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(PAUSE)
+    return False

@@ -1,0 +1,1 @@
+"""Files of weights: `files` (read, write), `published` (fetch), `export`, `fused` (fast)."""

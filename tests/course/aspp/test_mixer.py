@@ -1,0 +1,97 @@
+"""The mixer silences views exactly, leaves the network as it was, and always draws something."""
+
+import numpy as np
+import pytest
+import torch
+
+from deeplab.course.aspp import mixer as aspp_mixer
+from deeplab.course.quick import demo_experiment
+from deeplab.figures.plots import png
+from deeplab.miniature.twins import miniature
+from deeplab.model.aspp import ASPP
+from deeplab.support.errors import UsageError
+
+
+@pytest.fixture
+def aspp():
+    torch.manual_seed(0)
+    return ASPP(c_in=6, c_out=8, atrous_rates=(1, 2, 3)).eval()
+
+
+@pytest.fixture(scope="module")
+def untrained():
+    """A demo run on its twin, and a network that knows nothing yet."""
+    miniature("voc")
+    experiment = demo_experiment("voc_r50_d16")
+    return experiment, experiment.model.eval()
+
+
+def test_views_are_named_in_the_order_of_concatenation(aspp):
+    assert aspp_mixer.view_names(aspp) == ["1x1", "rate 1", "rate 2", "rate 3", "image"]
+
+
+@pytest.mark.parametrize("off", range(5))
+def test_a_view_switched_off_reaches_the_fusion_as_zeros(aspp, off):
+    """The oracle: the fusion applied to the views, one of them replaced by zeros."""
+    x = torch.randn(2, 6, 9, 11)
+    with torch.inference_mode():
+        views = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
+        views[off] = torch.zeros_like(views[off])
+        with aspp_mixer.mixed(aspp, aspp_mixer.one_off(5)[1 + off]):
+            got = aspp(x)
+    torch.testing.assert_close(got, aspp.fusion(torch.cat(views, 1)))
+
+
+def test_the_network_is_itself_again_afterwards(aspp):
+    x = torch.randn(2, 6, 9, 11)
+    before = aspp(x)
+    with aspp_mixer.mixed(aspp, (False,) * 5):
+        assert not torch.equal(aspp(x), before)
+    assert torch.equal(aspp(x), before)
+
+
+def test_a_switch_too_few_is_refused(aspp):
+    with pytest.raises(UsageError, match="E-INPUT the mixer needs one switch per view"):
+        with aspp_mixer.mixed(aspp, (True,) * 4):
+            pass
+
+
+def test_draw_is_pure_and_shows_the_setting(untrained):
+    experiment, model = untrained
+    pictures = [png(aspp_mixer.draw(experiment, model, number=3, on=on)) for on in (
+        (True,) * 5, (True,) * 5, (False,) * 5)]
+    assert pictures[0] == pictures[1]
+    assert pictures[0] != pictures[2]
+
+
+def test_the_score_is_of_this_image(untrained):
+    experiment, model = untrained
+    prediction, miou = aspp_mixer.mixed_prediction(experiment, model, 3, (True,) * 5)
+    label = experiment.eval_set[3][1]
+    counted = label != 255
+    classes = set(np.unique(label[counted])) | set(np.unique(prediction[counted]))
+    ious = [np.mean(((prediction == k) & (label == k))[counted].sum()
+                    / ((prediction == k) | (label == k))[counted].sum()) for k in classes]
+    assert miou == pytest.approx(100 * np.mean(ious))
+
+
+def test_without_widgets_the_strip_is_shown(untrained, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(aspp_mixer, "find_spec", lambda name: None)
+    monkeypatch.setattr(aspp_mixer, "show", lambda fig, *, alt: shown.append(alt))
+    aspp_mixer.explore(*untrained, number=3, interactive=True)
+    assert "Image 3" in shown[0] and "without each of: 1x1" in shown[0]
+    assert "pip install ipywidgets" in capsys.readouterr().out
+
+
+def test_the_buttons_redraw(untrained, monkeypatch):
+    """Press a button of the real widget and look at the picture behind it."""
+    ipywidgets = pytest.importorskip("ipywidgets")
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    aspp_mixer.explore(*untrained, number=3, interactive=True)
+    buttons, chooser, picture = shown[0].children
+    assert isinstance(chooser, ipywidgets.IntSlider)
+    before = picture.value
+    buttons.children[0].value = False
+    assert picture.value != before

@@ -1,0 +1,106 @@
+"""The checks of lesson 2 pass the right answer and name each usual mistake."""
+
+import pytest
+import torch
+
+from deeplab.course.atrous import checks
+
+
+def blank(*values):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("check", [checks.check_same_padding, checks.check_atrous,
+                                   checks.check_with_holes, checks.check_rate_for])
+def test_a_blank_is_not_attempted(check):
+    assert check(blank).endswith("not attempted yet.")
+
+
+def test_half_the_view_is_the_right_padding():
+    verdict = checks.check_same_padding(lambda size, rate: (size - 1) * rate // 2)
+    assert verdict.startswith("Exercise 2.1: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda size, rate: size // 2, "gives 10 outputs"),
+    (lambda size, rate: rate, "kernel size 5, rate 2"),
+    (lambda size, rate: (size - 1) * rate, "both sides together"),
+    (lambda size, rate: (size - 1) * rate / 2 + 0.5, "whole number"),
+])
+def test_wrong_paddings_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_same_padding(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def looped(x, w, rate):
+    count = len(x) - rate * (len(w) - 1)
+    return torch.stack([sum(x[i + rate * k] * w[k] for k in range(len(w)))
+                        for i in range(count)])
+
+
+def test_eq_1_as_a_loop_is_correct():
+    assert checks.check_atrous(looped).startswith("Exercise 2.2: correct.")
+
+
+def padded(x, w, rate):
+    return looped(torch.nn.functional.pad(x, (rate, rate)), w, rate)
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda x, w, rate: looped(x, w.flip(0), rate), "backwards"),
+    (lambda x, w, rate: looped(x, w, 1), "17 outputs|19 outputs|21 outputs"),
+    (padded, "23 outputs, expected 21"),
+    (lambda x, w, rate: looped(x, w, rate) * rate, "right length, wrong values"),
+    (lambda x, w, rate: looped(x, w, rate)[None], "one axis"),
+])
+def test_wrong_convolutions_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_atrous(mistake)
+    assert "not yet" in verdict and any(part in verdict for part in message.split("|"))
+
+
+def with_holes(w, rate):
+    spread = torch.zeros((len(w) - 1) * rate + 1)
+    spread[::rate] = w
+    return spread
+
+
+def test_zeros_between_the_weights_are_correct():
+    assert checks.check_with_holes(with_holes).startswith("Exercise 2.3: correct.")
+
+
+def trailing(w, rate):
+    spread = torch.zeros(len(w) * rate)
+    spread[::rate] = w
+    return spread
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (trailing, "after the last weight"),
+    (lambda w, rate: with_holes(w, rate + 1), "so 0 zeros"),
+    (lambda w, rate: w.repeat_interleave(rate), "expected [1.0, 0.0, 2.0, 0.0, 3.0]"),
+    (lambda w, rate: with_holes(w, rate).tolist(), "a tensor"),
+])
+def test_wrong_kernels_with_holes_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_with_holes(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def rate_for(pixels, output_stride):
+    cells = -(-pixels // output_stride)
+    return max(1, cells // 2)
+
+
+def test_the_smallest_rate_that_spans_is_correct():
+    assert checks.check_rate_for(rate_for).startswith("Exercise 2.4: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda pixels, stride: rate_for(pixels, 1), "How wide is a cell"),
+    (lambda pixels, stride: (pixels // stride - 1) // 2, "spans 208 pixels, which is too few"),
+    (lambda pixels, stride: rate_for(pixels, stride) + 1, "a smaller rate is too"),
+    (lambda pixels, stride: -(-pixels // stride) // 2, "the smallest rate there is"),
+    (lambda pixels, stride: pixels / stride, "a whole number"),
+])
+def test_wrong_rates_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_rate_for(mistake)
+    assert "not yet" in verdict and message in verdict

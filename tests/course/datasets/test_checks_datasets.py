@@ -1,0 +1,101 @@
+"""The checks of lesson 7 pass the right answer and name each usual mistake."""
+
+import numpy as np
+import pytest
+
+from deeplab.course.datasets import checks
+
+
+def blank(*values):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("check", [checks.check_trainaug, checks.check_class_shares,
+                                   checks.check_padded])
+def test_a_blank_is_not_attempted(check):
+    assert check(blank).endswith("not attempted yet.")
+
+
+def trainaug(voc_train, voc_val, sbd_train, sbd_val):
+    return sorted({*voc_train, *sbd_train, *sbd_val} - set(voc_val))
+
+
+def test_the_union_without_val_is_correct():
+    assert checks.check_trainaug(trainaug).startswith("Exercise 7.1: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda train, val, sbd, sbd_val: sorted({*train, *sbd, *sbd_val}), "trained on and then"),
+    (lambda train, val, sbd, sbd_val: [name for name in train + sbd + sbd_val if name not in val],
+     "appear twice"),
+    (lambda train, val, sbd, sbd_val: trainaug(train, val, sbd, []), "2008_8 is missing. SBD"),
+    (lambda train, val, sbd, sbd_val: trainaug([], val, sbd, sbd_val), "2007_3 is missing. VOC's"),
+    (lambda train, val, sbd, sbd_val: trainaug(train, val, [], sbd_val), "what the 'aug'"),
+    (lambda train, val, sbd, sbd_val: sorted(train), "Missing: 2008_7, 2008_8"),
+    (lambda *lists: trainaug(*lists)[::-1], "sort them"),
+    (lambda *lists: [*trainaug(*lists), "2009_1"], "in none of the lists"),
+    (lambda *lists: None, "got None"),
+])
+def test_a_wrong_trainaug_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_trainaug(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def class_counts(labels, num_classes):
+    return np.stack([np.bincount(label[label != 255], minlength=num_classes) for label in labels])
+
+
+def shares(labels, num_classes):
+    counts = class_counts(labels, num_classes).sum(0)
+    return counts / counts.sum()
+
+
+def test_shares_of_one_count_are_correct():
+    assert checks.check_class_shares(shares).startswith("Exercise 7.2: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda labels, k: class_counts(labels, k).sum(0) / sum(map(np.size, labels)), "all pixels"),
+    (lambda labels, k: np.mean([shares([label], k) for label in labels], 0), "images' own shares"),
+    (lambda labels, k: class_counts(labels, k).sum(0), "Those are pixels"),
+    (lambda labels, k: 100 * shares(labels, k), "per cent"),
+    (lambda labels, k: shares(labels[:1], k), "first label alone"),
+    (lambda labels, k: (class_counts(labels, k) > 0).mean(0), "share of images"),
+    (lambda labels, k: shares(labels, 4), "also for classes that do not occur"),
+    (lambda labels, k: shares(labels, k)[::-1], "Class 0 covers"),
+    (lambda labels, k: None, "got None"),
+])
+def test_wrong_shares_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_class_shares(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def padded(image, label, height, width, *, border=255, odd=0, middle=True, colour=0):
+    rows, columns = label.shape
+    top, left = (height - rows + odd) // 2, (width - columns + odd) // 2
+    if not middle:
+        top = left = 0
+    window = np.s_[top:top + rows, left:left + columns]
+    full_image = np.full((height, width, 3), colour, np.float32)
+    full_label = np.full((height, width), border, np.uint8)
+    full_image[window], full_label[window] = image, label
+    return full_image, full_label
+
+
+def test_a_picture_in_the_middle_of_void_is_correct():
+    assert checks.check_padded(padded).startswith("Exercise 7.3: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda *given: padded(*given, border=0), "which is a class"),
+    (lambda *given: padded(*given, middle=False), "top left corner"),
+    (lambda *given: padded(*given, odd=1), "off by one"),
+    (lambda *given: padded(*given, colour=124), "border of the image is not 0"),
+    (lambda *given: (padded(*given)[0], padded(*given, border=254)[1]), "label's values differ"),
+    (lambda *given: (padded(*given)[0][::-1], padded(*given)[1]), "not lie where its label"),
+    (lambda image, label, height, width: (image, label), "Expected shapes"),
+    (lambda *given: None, "Expected a pair"),
+])
+def test_wrong_padding_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_padded(mistake)
+    assert "not yet" in verdict and message in verdict

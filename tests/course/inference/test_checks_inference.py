@@ -1,0 +1,140 @@
+"""The checks of lesson 10 pass the right answer and name each usual mistake."""
+
+import cv2
+import numpy as np
+import pytest
+
+from deeplab.course.inference import checks
+
+
+def blank(*values):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("check", [checks.check_windows, checks.check_flip, checks.check_band,
+                                   checks.check_calibration_error])
+def test_a_blank_is_not_attempted(check):
+    assert check(blank).endswith("not attempted yet.")
+
+
+def windows(length, window, stride):
+    last = max(0, length - window)
+    return sorted({min(start, last) for start in range(0, last + stride, stride)})
+
+
+def test_windows_that_end_with_the_image_are_correct():
+    assert checks.check_windows(windows).startswith("Exercise 10.1: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda length, window, stride: list(range(0, length - window, stride)), "never seen"),
+    (lambda length, window, stride: list(range(0, length, stride)), "sticks out"),
+    (lambda length, window, stride: [*range(0, length - window, stride), length - window],
+     "before the image"),
+    (lambda length, window, stride: [min(start, max(0, length - window))
+                                     for start in range(0, length + stride, stride)], "twice"),
+    (lambda length, window, stride: windows(length, window, stride - 1), "Expected [0, 3, 6]"),
+    (lambda *given: len(windows(*given)), "Expected a list"),
+])
+def test_wrong_windows_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_windows(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def flipped(predict, image, *, axis=-1):
+    return (predict(image) + predict(image.flip(axis)).flip(axis)) / 2
+
+
+def test_the_mean_with_the_mirrored_view_turned_back_is_correct():
+    assert checks.check_flip(flipped).startswith("Exercise 10.2: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda predict, image: (predict(image) + predict(image.flip(-1))) / 2, "still mirrored"),
+    (lambda predict, image: predict(image.flip(-1)).flip(-1), "mirrored view alone"),
+    (lambda predict, image: 2 * flipped(predict, image), "That is the sum"),
+    (lambda predict, image: flipped(predict, image, axis=-2), "upside down"),
+    (lambda predict, image: (predict(image) + predict(image).flip(-1)) / 2, "never saw"),
+    (lambda predict, image: predict(image), "plain output"),
+    (lambda predict, image: flipped(predict, image).argmax(1), "Expected logits"),
+    (lambda predict, image: 3 * predict(image), "in the first cell"),
+    (lambda predict, image: None, "got None"),
+])
+def test_a_wrong_flip_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_flip(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def band(label, width):
+    found = np.zeros(label.shape, bool)
+    height, length = label.shape
+    padded = np.pad(label, width, mode="edge")
+    for row in range(2 * width + 1):
+        for column in range(2 * width + 1):
+            found |= padded[row:row + height, column:column + length] != label
+    return found & (label != 255)
+
+
+def cross(label, width):
+    kernel = cv2.getStructuringElement(cv2.MORPH_CROSS, (2 * width + 1, 2 * width + 1))
+    return (cv2.dilate(label, kernel) != cv2.erode(label, kernel)) & (label != 255)
+
+
+def rolled(label, width):
+    steps = range(-width, width + 1)
+    found = [np.roll(label, (row, column), (0, 1)) != label for row in steps for column in steps]
+    return np.any(found, 0) & (label != 255)
+
+
+def one_sided(label, width):
+    return (cv2.dilate(label, np.ones((2 * width + 1, 2 * width + 1), np.uint8)) != label) & (
+        label != 255)
+
+
+def test_a_band_on_both_sides_without_void_is_correct():
+    assert checks.check_band(band).startswith("Exercise 10.3: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda label, width: band(np.where(label == 255, 99, label).astype(np.uint8), width),
+     "void pixels do not count"),
+    (lambda label, width: ~band(label, width) & (label != 255), "everything but the band"),
+    (lambda label, width: band(label, width - 1), "a band of 0"),
+    (lambda label, width: band(label, width + 1), "a band of 2"),
+    (cross, "pixels are missing"),
+    (one_sided, "pixels are missing"),
+    (rolled, "too many"),
+    (lambda label, width: int(band(label, width).sum()), "Expected an array"),
+])
+def test_a_wrong_band_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_band(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def error(confidence, right, *, signed=False, equal=False, bins=10):
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps, weights = [], []
+    for one in np.unique(index):
+        gap = confidence[index == one].mean() - right[index == one].mean()
+        gaps.append(gap if signed else abs(gap))
+        weights.append(1 if equal else (index == one).sum())
+    return abs(float(np.average(gaps, weights=weights)))
+
+
+def test_gaps_weighed_by_pixels_are_correct():
+    assert checks.check_calibration_error(error).startswith("Exercise 10.4: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda sure, right: abs(sure.mean() - right.mean()), "two means"),
+    (lambda sure, right: error(sure, right, equal=True), "Each bin counted the same"),
+    (lambda sure, right: float(np.abs(sure - right).mean()), "pixel by pixel"),
+    (lambda sure, right: 100 * error(sure, right), "per cent"),
+    (lambda sure, right: 1 - right.mean(), "wrong pixels"),
+    (lambda sure, right: error(sure, right, bins=3), "Ten bins"),
+    (lambda sure, right: float("nan"), "Empty bins"),
+    (lambda sure, right: None, "got None"),
+])
+def test_a_wrong_error_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_calibration_error(mistake)
+    assert "not yet" in verdict and message in verdict

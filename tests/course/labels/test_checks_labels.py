@@ -1,0 +1,112 @@
+"""The checks of lesson 1 pass the right answer and name each usual mistake."""
+
+import math
+
+import numpy as np
+import pytest
+
+from deeplab.course.labels import checks
+
+
+def blank(*values):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("check", [checks.check_to_train_ids, checks.check_iou_of_each,
+                                   checks.check_set_mean_iou])
+def test_a_blank_is_not_attempted(check):
+    assert check(blank).endswith("not attempted yet.")
+
+
+def from_copy(raw, label_map):
+    label = np.full_like(raw, 255)
+    for value, train_id in label_map.items():
+        label[raw == value] = train_id
+    return label
+
+
+def in_place(raw, label_map):
+    for value, train_id in label_map.items():
+        raw[raw == value] = train_id
+    return raw
+
+
+def one_after_the_other(raw, label_map):
+    label = raw.copy()
+    for value, train_id in label_map.items():
+        label[label == value] = train_id
+    return label
+
+
+def classes_only(raw, label_map):
+    label = raw.copy()
+    for value, train_id in label_map.items():
+        if train_id != 255:
+            label[raw == value] = train_id
+    return label
+
+
+def test_comparing_with_the_raw_values_is_correct():
+    assert checks.check_to_train_ids(from_copy).startswith("Exercise 1.1: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (in_place, "changed the raw label"),
+    (one_after_the_other, "mapped twice"),
+    (classes_only, "Values of no class"),
+    (lambda raw, label_map: raw.ravel(), "shape"),
+])
+def test_wrong_train_ids_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_to_train_ids(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def ious(confusion):
+    hit, either = confusion.diagonal(), confusion.sum(0) + confusion.sum(1)
+    return hit / (either - hit)
+
+
+def by_hand(confusion):
+    scores = []
+    for index, row in enumerate(confusion.tolist()):
+        hit = row[index]
+        union = sum(row) + int(confusion[:, index].sum()) - hit
+        scores.append(hit / union if union else float("nan"))
+    return scores
+
+
+@pytest.mark.parametrize("answer", [ious, by_hand])
+def test_hits_over_union_are_correct(answer):
+    assert checks.check_iou_of_each(answer).startswith("Exercise 1.2: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda confusion: ious(confusion).nan_to_num(0), "NaN, not 0"),
+    (lambda confusion: confusion.diagonal() / confusion.sum(1), "recall"),
+    (lambda confusion: confusion.diagonal() / confusion.sum(0), "precision"),
+    (lambda confusion: confusion.diagonal() / (confusion.sum(0) + confusion.sum(1)), "twice"),
+    (lambda confusion: 100 * ious(confusion), "per cent"),
+    (lambda confusion: confusion.diagonal() / confusion.sum(), "Class 0 has 0.8197"),
+    (lambda confusion: [0.5], "one per class"),
+])
+def test_wrong_ious_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_iou_of_each(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def test_the_score_of_the_summed_matrix_is_correct():
+    verdict = checks.check_set_mean_iou(lambda images: 100 * ious(sum(images)).nanmean().item())
+    assert verdict.startswith("Exercise 1.3: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda images: sum(100 * ious(one).nanmean().item() for one in images) / len(images),
+     "Add the matrices first"),
+    (lambda images: ious(sum(images)).nanmean().item(), "Per cent"),
+    (lambda images: 100 * ious(sum(images)).mean().item(), "absent classes"),
+    (lambda images: 100 * ious(sum(images)).nan_to_num(0).mean().item(), "counted it as 0"),
+    (lambda images: 100 * math.prod([0.5, 0.5]), "got 25.00"),
+])
+def test_wrong_scores_of_a_set_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_set_mean_iou(mistake)
+    assert "not yet" in verdict and message in verdict

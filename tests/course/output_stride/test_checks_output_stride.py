@@ -1,0 +1,113 @@
+"""The checks of lesson 3 pass the right answer and name each usual mistake."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from deeplab.course.output_stride import checks
+
+
+def blank(*values):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("check", [checks.check_stage_plan, checks.check_rate_2,
+                                   checks.check_share_kept])
+def test_a_blank_is_not_attempted(check):
+    assert check(blank).endswith("not attempted yet.")
+
+
+def plan_by_hand(output_stride):
+    return {32: [(1, 1), (2, 1), (2, 1), (2, 1)], 16: [(1, 1), (2, 1), (2, 1), (1, 2)],
+            8: [(1, 1), (2, 1), (1, 2), (1, 4)]}[output_stride]
+
+
+def plan_with_rates(rates_at_8):
+    def plan(output_stride):
+        if output_stride > 8:
+            return plan_by_hand(output_stride)
+        return [(stride, rate) for (stride, _), rate in zip(plan_by_hand(8), rates_at_8)]
+    return plan
+
+
+def test_the_plan_by_hand_is_correct():
+    assert checks.check_stage_plan(plan_by_hand).startswith("Exercise 3.1: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda output_stride: plan_by_hand(32), "make 32 pixels per cell"),
+    (lambda output_stride: [(1, 1), (2, 1), (1, 2), (2, 2)] if output_stride == 16
+     else plan_by_hand(output_stride), "give up the last ones"),
+    (plan_with_rates([1, 1, 1, 1]), "all your rates are 1"),
+    (plan_with_rates([1, 1, 2, 2]), "Count, for each stage"),
+    (plan_with_rates([1, 1, 1, 2]), "Count, for each stage"),
+    (lambda output_stride: plan_by_hand(output_stride)[2:], "four pairs"),
+    (lambda output_stride: None, "four pairs"),
+])
+def test_a_wrong_plan_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_stage_plan(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def interleaved(x, kernel, order=lambda row, column: (row, column)):
+    result = torch.zeros_like(x)
+    for row in (0, 1):
+        for column in (0, 1):
+            target = order(row, column)
+            if result[..., target[0]::2, target[1]::2].shape != x[..., row::2, column::2].shape:
+                target = row, column
+            result[..., target[0]::2, target[1]::2] = F.conv2d(x[..., row::2, column::2], kernel,
+                                                               padding=1)
+    return result
+
+
+def only_one_phase(x, kernel):
+    result = torch.zeros_like(x)
+    result[..., ::2, ::2] = F.conv2d(x[..., ::2, ::2], kernel, padding=1)
+    return result
+
+
+def test_interleaving_four_phases_is_correct():
+    assert "correct" in checks.check_rate_2(interleaved)
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda x, kernel: F.conv2d(x, kernel, padding=1), "That is rate 1"),
+    (lambda x, kernel: F.conv2d(x[..., ::2, ::2], kernel, padding=1), "keep its size"),
+    (only_one_phase, "[(0, 0)] came out right"),
+    (lambda x, kernel: interleaved(x, kernel, lambda row, column: (column, row)),
+     "[(0, 0), (1, 1)] came out right"),
+])
+def test_a_wrong_rate_2_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_rate_2(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def share_kept(label, output_stride, start=None, void=255):
+    start = output_stride // 2 if start is None else start
+    right = counted = 0
+    for y in range(label.shape[0]):
+        for x in range(label.shape[1]):
+            kept = label[y // output_stride * output_stride + start,
+                         x // output_stride * output_stride + start]
+            counted += label[y, x] != void
+            right += label[y, x] != void and label[y, x] == kept
+    return right / counted
+
+
+def test_the_share_counted_pixel_by_pixel_is_correct():
+    assert "correct" in checks.check_share_kept(share_kept)
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda label, stride: 100 * share_kept(label, stride), "not per cent"),
+    (lambda label, stride: share_kept(label, stride, start=0), "top left corner"),
+    (lambda label, stride: share_kept(label, stride, void=-1), "void (255) is counted"),
+    (lambda label, stride: share_kept(label, stride) * np.mean(label != 255), "not by all"),
+    (lambda label, stride: label[::stride, ::stride], "one number"),
+    (lambda label, stride: 0.5, "expected 1.000"),
+])
+def test_a_wrong_share_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_share_kept(mistake)
+    assert "not yet" in verdict and message in verdict

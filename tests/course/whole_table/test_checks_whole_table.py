@@ -1,0 +1,117 @@
+"""The checks of lesson 12 pass the right answer and name each usual mistake."""
+
+import math
+import statistics
+from itertools import combinations, product
+
+import pytest
+
+from deeplab.course.whole_table import checks
+from deeplab.table.verdict import is_comparable, tolerance
+
+
+def blank(*values):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("check", [checks.check_wins, checks.check_best_of,
+                                   checks.check_verdict, checks.check_bias])
+def test_a_blank_is_not_attempted(check):
+    assert check(blank).endswith("not attempted yet.")
+
+
+def won(pairs):
+    pairs = list(pairs)
+    return sum(b > a for a, b in pairs) / len(pairs)
+
+
+def test_the_share_of_all_pairs_is_correct():
+    assert checks.check_wins(lambda a, b: won(product(a, b))).startswith("Exercise 12.2: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda a, b: 100 * won(product(a, b)), "not per cent"),
+    (lambda a, b: won(product(a, b)) * len(a) * len(b), "a number of pairs"),
+    (lambda a, b: won(product(b, a)), "the second is asked for"),
+    (lambda a, b: sum(y >= x for x in a for y in b) / len(a) / len(b), "a tie is not higher"),
+    (lambda a, b: won(zip(a, b)), "only neighbours"),
+    (lambda a, b: statistics.mean(b) > statistics.mean(a), "expected a share"),
+    (lambda a, b: None, "expected a share"),
+    (lambda a, b: 0.123, "got 0.123"),
+])
+def test_a_wrong_share_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_wins(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def best(choices):
+    return statistics.fmean(max(some) for some in choices)
+
+
+def test_the_mean_best_of_all_choices_is_correct():
+    assert checks.check_best_of(lambda scores, n: best(combinations(scores, n))).startswith(
+        "Exercise 12.1: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda scores, n: max(scores), "the best of all"),
+    (lambda scores, n: statistics.fmean(scores), "what one run gives"),
+    (lambda scores, n: statistics.fmean(sorted(scores)[-n:]), "the mean of the n best"),
+    (lambda scores, n: max(scores[-n:]), "got 77.9"),
+    (lambda scores, n: best(product(scores, repeat=n)), "chosen twice"),
+    (lambda scores, n: None, "expected a score"),
+])
+def test_a_wrong_best_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_best_of(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def judged(facts, *, allowed=tolerance, counts=is_comparable, size=abs, finished=True):
+    if finished and not facts["complete"]:
+        return "incomplete"
+    if not counts(facts["profile"]):
+        return "not comparable"
+    difference = size(facts["miou"] - facts["published_miou"])
+    return "reproduced" if difference <= allowed(facts["dataset"]) else "not reproduced"
+
+
+def test_the_verdict_of_the_table_is_correct():
+    assert checks.check_verdict(judged).startswith("Exercise 12.3: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda facts: judged(facts, size=float), "Too low is as far off"),
+    (lambda facts: judged(facts, size=lambda value: -value), "Better by more"),
+    (lambda facts: judged(facts, allowed=lambda dataset: 0.5), "Each label set has its tolerance"),
+    (lambda facts: judged(facts, counts=lambda profile: True), "even if it is equal"),
+    (lambda facts: judged(facts, counts=lambda profile: profile != "demo"), "Only profile full"),
+    (lambda facts: judged(facts, finished=False), "A run cut short"),
+    (lambda facts: judged(facts, finished=is_comparable(facts["profile"])), "ask that first"),
+    (lambda facts: None, "expected 'reproduced'"),
+])
+def test_a_wrong_verdict_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_verdict(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def bias(values, *, mean=statistics.fmean, spread=statistics.stdev, share=math.sqrt):
+    return mean(values), spread(values) / share(len(values))
+
+
+def test_the_mean_and_its_standard_error_are_correct():
+    assert checks.check_bias(bias).startswith("Exercise 12.4: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda values: bias([abs(value) for value in values]), "signs must be able to cancel"),
+    (lambda values: bias(values, mean=statistics.median), "expected -0.22"),
+    (lambda values: bias(values, share=lambda count: 1), "by the square root of n."),
+    (lambda values: bias(values, spread=statistics.pstdev), "divides by n - 1"),
+    (lambda values: bias(values, share=lambda count: count), "not by n."),
+    (lambda values: (bias(values)[0], bias(values)[1] ** 2), "take its root"),
+    (lambda values: bias(values)[0], "Expected two numbers"),
+    (lambda values: (bias(values)[0], 1.0), "standard error 1.0"),
+])
+def test_a_wrong_bias_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_bias(mistake)
+    assert "not yet" in verdict and message in verdict

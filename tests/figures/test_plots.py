@@ -1,0 +1,93 @@
+"""The base vocabulary: colours by hand, overlays, and what `show` sends to the notebook."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab.data.catalog import DATASETS
+from deeplab.figures import plots
+
+VOC = DATASETS["voc"]
+LABEL = np.array([[0, 15], [255, 1]], np.uint8)
+
+
+def test_label_colours_are_the_palette_and_one_grey_for_void():
+    colours = plots.label_colours(LABEL, VOC)
+    assert colours.dtype == np.uint8
+    assert colours.tolist() == [[[0, 0, 0], [192, 128, 128]], [[192, 192, 192], [128, 0, 0]]]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_no_class_can_be_taken_for_void(name):
+    distance = np.abs(np.array(DATASETS[name].palette) - plots.VOID).max(axis=1)
+    assert distance.min() >= 20
+
+
+def test_an_overlay_mixes_by_its_opacity():
+    image = np.full((2, 2, 3), 100, np.uint8)
+    assert (plots.overlay(image, LABEL, VOC, opacity=0) == image).all()
+    assert (plots.overlay(image, LABEL, VOC, opacity=1) == plots.label_colours(LABEL, VOC)).all()
+    assert plots.overlay(image, LABEL, VOC, opacity=0.25)[0, 1].tolist() == [123, 107, 107]
+
+
+def test_classes_are_listed_by_area_without_void():
+    label = np.array([[2, 2, 2, 255], [7, 7, 0, 255]])
+    assert plots.classes_by_area([label, np.array([[0, 0, 0]])], VOC) == [0, 2, 7]
+
+
+def test_the_legend_names_the_first_classes_and_counts_the_rest():
+    fig = plots.figure(2)
+    plots.class_legend(fig, [15, 0, 1], VOC, limit=2)
+    texts = [text.get_text() for text in fig.legends[0].get_texts()]
+    assert texts == ["person", "background", "void", "and 1 more"]
+    person = fig.legends[0].get_patches()[0].get_facecolor()
+    assert np.allclose(person[:3], np.array(VOC.palette[15]) / 255)
+
+
+def test_a_figure_is_stored_opaque_and_at_its_shown_size():
+    image = Image.open(io.BytesIO(plots.png(plots.figure(2.5))))
+    assert image.size == (900, 250)
+    assert image.mode == "RGB"
+    assert image.getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_the_house_style_is_in_force_only_while_a_figure_is_drawn():
+    @plots.house_style
+    def draw():
+        fig = plots.figure(2)
+        fig.subplots().set_title("title")
+        return fig
+
+    for _ in range(2):  # a decorator made of a context must serve more than once
+        axes = draw().axes[0]
+        assert axes.title.get_fontsize() >= 11
+        assert axes.xaxis.get_ticklabels()[0].get_fontsize() >= 11
+    plain = plots.figure(2).subplots()
+    assert plain.spines["top"].get_visible()
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What was displayed: (object, keyword arguments) of every call."""
+    calls = []
+    monkeypatch.setattr("IPython.display.display", lambda item, **kw: calls.append((item, kw)))
+    return calls
+
+
+def test_show_sends_a_picture_with_alt_text_and_the_words_below(shown):
+    plots.show(plots.figure(1), alt="A blank figure.")
+    (picture, how), (words, _) = shown
+    assert how == {"metadata": {"image/png": {"alt": "A blank figure."}}, "raw": True}
+    assert base64.b64decode(picture["image/png"]).startswith(b"\x89PNG")
+    assert picture["text/plain"] == "A blank figure."
+    assert words.data == "*A blank figure.*"
+
+
+def test_show_can_give_a_caption_and_write_the_picture(shown, tmp_path):
+    plots.show(plots.figure(1), alt="alt", caption="Look here.", file=tmp_path / "a" / "b.png")
+    (picture, _), (words, _) = shown
+    assert words.data == "*Look here.*"
+    assert base64.b64decode(picture["image/png"]) == (tmp_path / "a" / "b.png").read_bytes()

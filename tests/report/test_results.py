@@ -1,0 +1,120 @@
+"""What counts as done, what is stale, and what reaches the table."""
+
+import csv
+import dataclasses
+import io
+
+import pytest
+
+from deeplab.report import results
+from deeplab.runs import result
+from deeplab.report.results import (COLUMNS, collect, run_command, run_folders, table_csv,
+                                    write_table)
+from deeplab.runs.config import RunConfig, row_facts
+from deeplab.runs.result import finished_result, promote_outcome
+from deeplab.support.errors import DataError
+from deeplab.support.files import write_json
+
+MARK = {"row": "1", "code": "2"}
+
+
+@pytest.fixture
+def mark(monkeypatch):
+    """The fingerprint that every run has now; change it to make results stale."""
+    now = dict(MARK)
+    for module in (results, result):
+        monkeypatch.setattr(module, "fingerprint", lambda config: now)
+    return now
+
+
+@pytest.fixture
+def make_run(tmp_path, mark):
+    """`make_run(row_id, steps=150, ...)`: the folder of a run of 150 steps; returns its config."""
+    def make(row_id="voc_r50_d8", *, steps=150, seed=0, name="result.json"):
+        config = RunConfig.of(row_id=row_id, seed=seed, results_root=tmp_path)
+        facts = dict.fromkeys(COLUMNS) | row_facts(config.row) | {
+            "profile": "demo", "seed": seed, "miou": 41.5, "steps": steps, "total_steps": 150,
+            "complete": steps >= 150, "deviations": [1, 2], "device": "cpu"}
+        write_json(config.folder / "run.json",
+                   {"parameters": config.parameters, "fingerprint": MARK})
+        if name:
+            write_json(config.folder / name, facts)
+        return config
+    return make
+
+
+def states(root):
+    return {(entry["row_id"], entry["seed"]): entry["state"] for entry in collect(root, "demo")}
+
+
+def test_only_a_result_that_fits_is_done(make_run, mark):
+    config = make_run()
+    assert finished_result(config)["miou"] == 41.5
+    mark["code"] = "3"
+    assert finished_result(config) is None
+
+
+@pytest.mark.parametrize("steps, max_steps, is_done", [
+    (150, None, True), (150, 5, True), (5, 5, True), (5, 3, True), (5, 6, False), (5, None, False),
+    (150, 1000, True)])
+def test_a_shortened_run_is_done_only_as_far_as_it_went(make_run, steps, max_steps, is_done):
+    config = dataclasses.replace(make_run(steps=steps), max_steps=max_steps)
+    assert (finished_result(config) is not None) == is_done
+
+
+def test_a_run_without_its_result_is_not_done_whatever_else_is_there(make_run):
+    assert finished_result(make_run(name="outcome.json")) is None
+
+
+def test_a_result_without_its_record_is_an_error_that_names_it(make_run):
+    config = make_run()
+    (config.folder / "run.json").unlink()
+    with pytest.raises(DataError, match=r"E-JSON(.|\n)*run\.json"):
+        finished_result(config)
+
+
+def test_the_outcome_becomes_the_result_in_one_step(make_run):
+    config = make_run(name="outcome.json")
+    assert promote_outcome(config)["miou"] == 41.5
+    assert sorted(path.name for path in config.folder.iterdir()) == ["result.json", "run.json"]
+    assert finished_result(config)["miou"] == 41.5
+
+
+def test_every_run_that_was_started_has_an_entry_with_its_state(make_run, tmp_path, mark):
+    make_run("voc_r101_d16"), make_run("voc_r50_d8", steps=9), make_run("ade20k_r50_d8", name=None)
+    assert states(tmp_path) == {("voc_r50_d8", 0): "incomplete", ("voc_r101_d16", 0): "done",
+                                ("ade20k_r50_d8", 0): "unfinished"}
+    mark["row"] = "9"
+    entry = collect(tmp_path, "demo")[1]
+    assert (entry["state"], entry["changed"]) == ("stale", ["row"])
+
+
+def test_runs_are_listed_in_the_order_of_the_table_and_of_the_seeds(make_run, tmp_path):
+    for row_id, seed in [("ade20k_r50_d8", 0), ("voc_r50_d16", 10), ("voc_r50_d16", 2)]:
+        make_run(row_id, seed=seed)
+    make_run().folder.rename(tmp_path / "demo/voc_r50_d8/seed0.old-123abc")
+    assert [found[:2] for found in run_folders(tmp_path, "demo")] == [
+        ("voc_r50_d16", 2), ("voc_r50_d16", 10), ("ade20k_r50_d8", 0)]
+    assert run_folders(tmp_path, "full") == []
+
+
+def test_the_command_that_goes_on_is_the_one_that_began(make_run, tmp_path):
+    config = make_run(seed=4)
+    assert run_command(config.folder) == config.command
+    assert run_command(tmp_path / "voc_r50_d8/seed0") == ["run", "voc_r50_d8"]
+
+
+def test_the_table_holds_complete_results_that_fit_and_nothing_else(make_run, tmp_path, mark):
+    make_run("voc_r50_d8"), make_run("voc_r50_d16", steps=9), make_run("voc_r101_d8", name=None)
+    lines = [*csv.DictReader(io.StringIO(write_table(tmp_path, "demo").read_text()))]
+    assert [line["row_id"] for line in lines] == ["voc_r50_d8"]
+    assert lines[0]["miou"] == "41.5" and lines[0]["deviations"] == "1 2"
+    assert lines[0]["commit"] == "" and tuple(lines[0]) == COLUMNS
+    mark["row"] = "9"
+    assert write_table(tmp_path, "demo").read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_a_comma_in_a_fact_does_not_move_the_columns():
+    entry = dict.fromkeys(COLUMNS) | {"state": "done", "deviations": [], "device": "GPU, large"}
+    line, = csv.DictReader(io.StringIO(table_csv([entry])))
+    assert line["device"] == "GPU, large" and line["threads"] == ""

@@ -1,0 +1,182 @@
+"""A result is stale when anything it rests on changed, and only then; what changed is named."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deeplab.data.catalog import DATASETS
+from deeplab.runs import fingerprint as module
+from deeplab.runs.config import RunConfig
+from deeplab.runs.fingerprint import changed, digest, fingerprint, surroundings
+
+COPIED = ("cli/main.py", "miniature/pretrained/miniature_resnet50.safetensors", *module.DECISIVE)
+NOTEBOOK = {"cells": [{"cell_type": "markdown", "source": ["# Title"]},
+                      {"cell_type": "code", "source": ["x = 1\n", "x"], "outputs": []}]}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A private copy of some of what a fingerprint reads, to be changed; returns its folder."""
+    for name in COPIED:
+        (tmp_path / "deeplab" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(module.__file__).parents[1] / name, tmp_path / "deeplab" / name)
+    notebook = tmp_path / "row.ipynb"
+    notebook.write_text(json.dumps(NOTEBOOK))
+    monkeypatch.setattr(module, "PACKAGE", tmp_path / "deeplab")
+    monkeypatch.setattr(module, "NOTEBOOK", notebook)
+    return tmp_path
+
+
+@pytest.fixture
+def config(tmp_path):
+    return RunConfig.of(row_id="voc_r50_d8", data_root=tmp_path / "data")
+
+
+def after(change, config, other=None):
+    """The parts that differ once `change` has been done, and the run is `other`."""
+    before = fingerprint(config)
+    change()
+    return changed(before, fingerprint(other or config))
+
+
+def edit(path, old, new):
+    """A function that replaces a text in a file."""
+    def change():
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return change
+
+
+def nothing():
+    pass
+
+
+def test_nothing_changed_is_nothing_stale(project, config):
+    assert after(nothing, config) == []
+    assert all(len(part) == 12 for part in fingerprint(config).values())
+
+
+def test_seed_and_length_are_no_part_of_it(project, config):
+    assert after(nothing, config, dataclasses.replace(config, seed=5, max_steps=3)) == []
+
+
+def test_a_changed_row_is_named(project, config):
+    row = dataclasses.replace(config.row, base_lr=0.02)
+    assert after(nothing, config, dataclasses.replace(config, row=row)) == ["row"]
+
+
+@pytest.mark.parametrize("change, parts", [({"width": 0.2}, ["profile"]),
+                                           ({"steps": 7}, ["profile"]),
+                                           ({"purpose": "another sentence"}, [])])
+def test_a_changed_profile_is_named_but_not_its_description(project, config, change, parts):
+    profile = dataclasses.replace(config.profile, **change)
+    assert after(nothing, config, dataclasses.replace(config, profile=profile)) == parts
+
+
+@pytest.mark.parametrize("change, parts", [
+    ({"resize": (100, 50)}, ["label set"]), ({"ignored": (254,)}, ["label set"]),
+    ({"title": "another title"}, []), ({"palette": ((1, 2, 3),) * 21}, [])])
+def test_a_changed_label_set_is_named_but_not_its_colours(project, config, monkeypatch, change,
+                                                          parts):
+    other = dataclasses.replace(DATASETS["voc"], **change)
+    assert after(lambda: monkeypatch.setitem(DATASETS, "voc", other), config) == parts
+
+
+@pytest.mark.parametrize("file, old, new", [
+    ("profiles.py", "CROP_MULTIPLE = 8", "CROP_MULTIPLE = 16"),
+    ("model/aspp.py", "import torch", "import torch, torch"),
+    ("data/augment.py", "import numpy", "import json, numpy"),
+    ("evaluation/metrics.py", "import torch", "import json, torch"),
+    ("training/recipe.py", "import torch", "import json, torch"),
+    ("table/rows.py", "BASE_RATES = (6,", "BASE_RATES = (7,")])
+def test_changed_code_is_named(project, config, file, old, new):
+    assert after(edit(project / "deeplab" / file, old, new), config) == ["code"]
+
+
+@pytest.mark.parametrize("file, old, new", [
+    ("profiles.py", "CROP_MULTIPLE = 8  #", "CROP_MULTIPLE = 8  # indeed,"),
+    ("table/rows.py", '"""One row of the table;', '"""A row of the table;'),
+    ("model/aspp.py", "import torch", "\n\nimport torch"),
+    ("cli/main.py", "import sys", "import os, sys")])
+def test_wording_layout_and_code_that_decides_nothing_do_not_count(project, config, file, old, new):
+    assert after(edit(project / "deeplab" / file, old, new), config) == []
+
+
+def test_a_touched_file_does_not_count(project, config):
+    assert after((project / "deeplab/model/aspp.py").touch, config) == []
+
+
+@pytest.mark.parametrize("cell, key, value, parts", [
+    (1, "source", ["x = 2\n", "x"], ["notebook"]), (1, "source", "x = 1\nx", []),
+    (1, "outputs", [{"output_type": "stream"}], []), (0, "source", ["# Better title"], [])])
+def test_of_the_notebook_only_its_code_counts(project, config, cell, key, value, parts):
+    def change():
+        cells = [dict(one) for one in NOTEBOOK["cells"]]
+        cells[cell][key] = value
+        (project / "row.ipynb").write_text(json.dumps({"cells": cells}))
+    assert after(change, config) == parts
+
+
+def test_another_drawing_of_the_twin_is_named(project, config, monkeypatch):
+    def change():
+        monkeypatch.setattr(module, "miniature_version", lambda: "another")
+    assert after(change, config) == ["data"]
+    small = RunConfig.of(row_id="voc_r50_d8", profile="small", data_root=config.data_root)
+    assert after(change, small) == []
+
+
+def test_a_new_or_changed_manifest_of_real_data_is_named(project, tmp_path):
+    small = RunConfig.of(row_id="voc_r50_d8", profile="small", data_root=tmp_path / "data")
+    manifest = tmp_path / "data/manifest-voc.json"
+    manifest.parent.mkdir()
+    assert after(lambda: manifest.write_text("{}"), small) == ["data"]
+    assert after(lambda: manifest.write_text('{"a": 1}'), small) == ["data"]
+    other = dataclasses.replace(small, data_root=tmp_path / "other")
+    assert after(nothing, small, other) == ["data"]
+
+
+def test_other_weights_to_start_from_are_named(project, config):
+    path = project / "deeplab/miniature/pretrained/miniature_resnet50.safetensors"
+    assert after(lambda: path.write_bytes(b"others"), config) == ["weights"]
+    random = RunConfig.of(row_id="voc_r50_d8", data_root=config.data_root,
+                          backbone_weights="none")
+    assert after(lambda: path.write_bytes(b"third"), random) == []
+
+
+@pytest.mark.parametrize("name", ["torch", "torchvision", "numpy", "pillow",
+                                  "opencv-python-headless"])
+def test_another_version_of_a_library_is_named(project, config, monkeypatch, name):
+    def change():
+        real = module.version
+        monkeypatch.setattr(module, "version", lambda one: "0.0" if one == name else real(one))
+    assert after(change, config) == ["libraries"]
+
+
+def test_several_changes_are_all_named(project, config):
+    other = dataclasses.replace(config, row=dataclasses.replace(config.row, epochs=1))
+    change = edit(project / "row.ipynb", "x = 1", "x = 2")
+    assert after(change, config, other) == ["row", "notebook"]
+
+
+def test_the_whole_package_is_read_and_every_decisive_part_is_there(config):
+    assert all((module.PACKAGE / part).exists() for part in module.DECISIVE)
+    assert len(module.code()) == len(set(module.DECISIVE))
+
+
+def test_a_part_that_an_old_record_does_not_have_counts_as_changed():
+    assert changed({"row": "1"}, {"row": "1", "code": "2"}) == ["code"]
+
+
+def test_a_digest_sees_values_and_not_the_order_of_keys():
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 2, "b": 1})
+
+
+def test_surroundings_name_versions_machine_and_commit(tmp_path, monkeypatch):
+    assert {"torch", "numpy", "python", "machine", "commit", "dirty"} <= surroundings().keys()
+    monkeypatch.setattr(module, "PROJECT", tmp_path)
+    outside = surroundings()
+    assert outside["commit"] is None and outside["dirty"] is None

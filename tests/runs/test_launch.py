@@ -1,0 +1,261 @@
+"""Several processes, one training: the same images, the same bits after any death."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from toy_training import (KILLED, STEPS, exit_code, forked, in_child, log_lines, newest_state,
+                          newest_step, run_digest, toy_model, toy_train)
+
+from deeplab.runs import launch as launch_module
+from deeplab.runs.launch import joined, launch
+from deeplab.support.errors import CheckpointError, DivergedError, ResourceError, Stopped
+from deeplab.support.files import atomic_write
+from deeplab.training import loop
+from deeplab.training.checkpoint import Checkpoints
+from deeplab.training.ranks import ALONE, Ranks
+
+HELPERS = Path(__file__).parents[1] / "helpers"
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def one_rank(folder, rank, world, port, timeout=20.0, **options):
+    os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1",
+                      MASTER_PORT=str(port), LOCAL_RANK=str(rank))
+    ranks = Ranks.join(timeout=timeout)
+    toy_train(folder, ranks=ranks, identity={"processes": world}, **options)
+
+
+def forked_ranks(folder, world=2, crash=("", ""), **options):
+    """Train in forked ranks, which start at once; their exit codes."""
+    port = free_port()
+    children = [forked(one_rank, folder, rank, world, port, crash=crash[rank], **options)
+                for rank in range(world)]
+    return [exit_code(child) for child in children]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """The folder of a run of two ranks that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("two")
+    assert forked_ranks(folder) == [0, 0]
+    return folder
+
+
+def test_two_ranks_keep_the_batch_and_are_repeatable(reference, tmp_path):
+    assert log_lines(reference)[0]["processes"] == 2
+    assert len(newest_state(reference)["torch_rng"]) == 2
+    assert not torch.equal(*newest_state(reference)["torch_rng"])
+    assert forked_ranks(tmp_path) == [0, 0]
+    assert run_digest(tmp_path) == run_digest(reference)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_death_of_a_rank_at_four_points_ends_the_other_and_changes_no_bit(
+        reference, tmp_path, rank):
+    for point, step in [("step:2", 0), ("evaluation:1", 5), ("step:4", 6), ("evaluation:2", 10)]:
+        crash = ["", ""]
+        crash[rank] = point
+        codes = forked_ranks(tmp_path, crash=crash)
+        assert codes[rank] == KILLED and codes[1 - rank] not in (0, KILLED), point
+        assert newest_step(tmp_path) == step, point
+    assert forked_ranks(tmp_path) == [0, 0]
+    assert run_digest(tmp_path) == run_digest(reference)
+
+
+def hang_in_step(number):
+    """Stop this process for ever in its step `number`."""
+    real, calls = loop.train_step, []
+
+    def train_step(*arguments, **options):
+        calls.append(1)
+        if len(calls) == number:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return real(*arguments, **options)
+    loop.train_step = train_step
+
+
+def test_a_rank_that_hangs_ends_the_other_and_changes_no_bit(reference, tmp_path):
+    def hanging(*arguments, **options):
+        hang_in_step(8)
+        one_rank(*arguments, **options)
+
+    port = free_port()
+    waiting = forked(one_rank, tmp_path, 0, 2, port, timeout=3.0)
+    hung = forked(hanging, tmp_path, 1, 2, port, timeout=3.0)
+    assert exit_code(waiting) == 99
+    os.kill(hung, signal.SIGKILL)
+    assert exit_code(hung) == KILLED and newest_step(tmp_path) == 6
+    assert forked_ranks(tmp_path) == [0, 0]
+    assert run_digest(tmp_path) == run_digest(reference)
+
+
+def test_the_first_rank_killed_while_it_writes_leaves_nothing_half(reference, tmp_path):
+    forked_ranks(tmp_path, crash=("write-flushed-step-0000006.pt", ""))
+    assert newest_state(tmp_path)["step"] == 5
+    assert forked_ranks(tmp_path) == [0, 0]
+    assert run_digest(tmp_path) == run_digest(reference)
+
+
+def test_a_run_of_two_is_not_continued_by_one(reference):
+    with pytest.raises(CheckpointError, match="E-OTHER-RUN(.|\n)*found: processes=2"):
+        toy_train(reference)
+
+
+def score_ranks(path, count, rank, world, port):
+    from toy_training import CLASSES, SIZE, ToySet
+
+    from deeplab.data.augment import EvalTransform
+    from deeplab.evaluation.inference import evaluate
+    os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1",
+                      MASTER_PORT=str(port), LOCAL_RANK=str(rank))
+    ranks = Ranks.join(timeout=20) if world > 1 else ALONE
+    model = toy_model(seed=rank)  # of different statistics until they are shared
+    for value in model.parameters() if world > 1 else []:
+        torch.distributed.broadcast(value.data, 0)
+    model.backbone.layer1[0].bn1.running_mean += rank
+    ranks.share_buffers(model)
+    mine = evaluate(model, ToySet(count, seed=5), transform=EvalTransform((SIZE, SIZE)),
+                    num_classes=CLASSES, indices=ranks.share(count))
+    whole = ranks.merged(mine, count)
+    if rank == 0:
+        torch.save([whole.confusion, whole.indices, torch.tensor(whole.image_mious)], path)
+
+
+def test_two_ranks_and_one_process_score_the_same_integers(tmp_path):
+    port, count = free_port(), 7
+    child = forked(score_ranks, tmp_path / "x", count, 1, 2, port)
+    assert in_child(score_ranks, tmp_path / "two", count, 0, 2, port) == 0
+    assert exit_code(child) == 0
+    assert in_child(score_ranks, tmp_path / "one", count, 0, 1, port) == 0
+    two, one = torch.load(tmp_path / "two"), torch.load(tmp_path / "one")
+    assert torch.equal(two[0], one[0]) and two[0].dtype == torch.int64
+    assert two[1] == one[1] == list(range(count)) and torch.equal(two[2], one[2])
+    assert two[0].sum() == count * 48 * 48
+
+
+def run_launch(folder, monkeypatch, *, crash="", module="toy_rank", say=lambda text: None):
+    """`launch` two ranks that give up after 8 s without another."""
+    for name, value in [("PYTHONPATH", f"{HELPERS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"),
+                        ("TOY_CRASH", crash), ("DEEPLAB_RANK_TIMEOUT", "8")]:
+        monkeypatch.setenv(name, value)
+    launch(module, [str(folder)], processes=2, folder=folder, threads=1, say=say)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("crash", ["1:hang:8", "0:hang:8", "0:step:8", "1:step:8",
+                                   "0:write-flushed-step-0000006.pt"])
+def test_launch_starts_dead_or_hanging_ranks_afresh(reference, tmp_path, monkeypatch, crash):
+    said = []
+    run_launch(tmp_path, monkeypatch, crash=crash, say=said.append)
+    assert run_digest(tmp_path) == run_digest(reference)
+    assert "a rank died or hung; going on from step" in " ".join(said)
+    assert not live_ranks(tmp_path)
+
+
+def test_what_ranks_that_cannot_start_said_is_passed_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(launch_module, "TRIES", 1)
+    with pytest.raises(ResourceError, match="E-RANK the ranks ended 1 times") as caught:
+        run_launch(tmp_path, monkeypatch, module="no_such_module")
+    assert "No module named no_such_module" in str(caught.value)
+    assert "(exitcode: 1)" in str(caught.value) and "ChildFailedError" not in str(caught.value)
+
+
+def launch_with(monkeypatch, folder, starts):
+    """`launch` with `starts` in place of torchrun: each is called with the folder, in turn."""
+    def run_ranks(command, processes, folder, threads, say):
+        atomic_write(folder / "ranks.log", "")
+        return starts.pop(0)(folder), False
+    monkeypatch.setattr(launch_module, "_run_ranks", run_ranks)
+    launch("toy_rank", [], processes=2, folder=folder, threads=1, say=lambda text: None)
+
+
+def dies(folder):
+    return 1
+
+
+def advances(folder):
+    checkpoints = Checkpoints(folder / "checkpoints", {})
+    checkpoints.save(checkpoints.newest + 1, {})
+    return 1
+
+
+def test_launch_gives_up_after_three_starts_without_progress(tmp_path, monkeypatch):
+    starts = [dies, dies, dies, dies]
+    with pytest.raises(ResourceError, match="E-RANK the ranks ended 3 times"):
+        launch_with(monkeypatch, tmp_path, starts)
+    assert len(starts) == 1
+
+
+def test_launch_goes_on_as_long_as_there_is_progress(tmp_path, monkeypatch):
+    starts = [dies, dies, advances, dies, advances, dies, dies, lambda folder: 0]
+    launch_with(monkeypatch, tmp_path, starts)
+    assert starts == []
+
+
+def test_an_error_of_a_rank_is_raised_where_it_was_launched(tmp_path, monkeypatch):
+    def diverges(folder):
+        os.environ.update(RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", LOCAL_RANK="0",
+                          MASTER_PORT=str(free_port()))
+        with joined(folder) as ranks:
+            toy_train(folder, ranks=ranks, base_lr=1e30)
+
+    def start(folder):
+        return in_child(diverges, folder)
+
+    with pytest.raises(DivergedError, match="E-DIVERGED"):
+        launch_with(monkeypatch, tmp_path, [start])
+    with pytest.raises(ResourceError):  # a report of an earlier start is not raised again
+        launch_with(monkeypatch, tmp_path, [dies, dies, dies])
+
+
+def live_ranks(folder) -> list[str]:
+    lines = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True,
+                           text=True).stdout.splitlines()
+    return [line for line in lines if str(folder) in line and " Z" not in line]
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from deeplab.runs.launch import launch
+folder = Path(sys.argv[1])
+try:
+    launch("toy_rank", [str(folder)], processes=2, folder=folder, threads=1)
+except Exception as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.parametrize("number", [
+    signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+def test_the_ranks_stop_or_end_with_the_process_that_launched_them(tmp_path, number):
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)],
+                               env=os.environ | {"PYTHONPATH": f"{HELPERS}{os.pathsep}"
+                                                 f"{os.environ.get('PYTHONPATH', '')}"},
+                               stdout=subprocess.PIPE, text=True)
+    log = tmp_path / "log.jsonl"
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and not (log.exists() and "step" in log.read_text()):
+        time.sleep(0.05)
+    starter.send_signal(number)
+    output, _ = starter.communicate(timeout=60)
+    if number == signal.SIGTERM:
+        assert starter.returncode == Stopped.exit_code, output
+        assert 0 < newest_state(tmp_path)["step"] <= STEPS
+    deadline = time.monotonic() + 5
+    while live_ranks(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert live_ranks(tmp_path) == []

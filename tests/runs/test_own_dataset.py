@@ -1,0 +1,91 @@
+"""A dataset of one's own: one file makes it usable in every command."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from lively import lively_state
+from PIL import Image
+
+from deeplab.cli.main import main
+from deeplab.runs.config import RunConfig
+from deeplab.runs.experiment import Experiment
+from deeplab.support.errors import UsageError
+from deeplab.table.rows import get_row, load_rows, match_rows, own_rows
+from deeplab.table.verdict import verdict
+from deeplab.weights.files import save_weights
+
+ENTRY = {"title": "Leaves", "resize": [240, 240], "ignored": [9],
+         "layout": {"folders": ["leaves"], "images": "photos/{split}/{id}.jpg",
+                    "labels": "labels/{split}/{id}.png"},
+         "classes": [{"raw": 0, "name": "ground", "color": [90, 60, 30]},
+                     {"raw": 1, "name": "oak", "color": [0, 90, 0]},
+                     {"raw": 2, "name": "elm", "color": [200, 255, 0]}]}
+
+
+@pytest.fixture
+def leaves(tmp_path, monkeypatch):
+    """The data root of a small dataset, known by one file in a folder."""
+    (tmp_path / "entries").mkdir()
+    (tmp_path / "entries/leaf.json").write_text(json.dumps(ENTRY))
+    monkeypatch.setenv("DEEPLAB_DATASETS", str(tmp_path / "entries"))
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 8), ("val", 2)):
+        for number in range(count):
+            raw = rng.choice([0, 1, 2, 9], (6, 8)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+            image = np.array([[90, 60, 30], [0, 90, 0], [200, 255, 0]] + [[0] * 3] * 7)[raw]
+            for folder, ending, array in (("photos", "jpg", image), ("labels", "png", raw)):
+                path = tmp_path / f"data/leaves/{folder}/{split}/{number}.{ending}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array.astype(np.uint8)).save(path)
+    return tmp_path / "data"
+
+
+def invoke(*words):
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_it_has_the_four_rows_of_vocs_recipe_outside_the_table(leaves):
+    assert list(own_rows()) == ["leaf_r50_d8", "leaf_r50_d16", "leaf_r101_d8", "leaf_r101_d16"]
+    row = get_row("leaf_r101_d8")
+    assert (row.num_classes, row.train_split, row.eval_split, row.published_miou) == (
+        3, "train", "val", None)
+    assert (row.epochs, row.base_lr, row.atrous_rates) == (60, 0.01, (12, 24, 36))
+    assert len(load_rows()) == 16 and len(match_rows(())) == 16
+
+
+def test_a_run_of_it_finds_data_and_network(leaves):
+    config = RunConfig.of(row_id="leaf_r50_d16", profile="small", data_root=str(leaves))
+    experiment = Experiment(config)
+    assert len(experiment.train_set) == 8 and config.resize == (80, 80)
+    image, label = experiment.samples[0, 0]
+    assert image.shape[1:] == label.shape and set(label.unique().tolist()) <= {0, 1, 2, 255}
+    assert experiment.model.classifier[-1].out_channels == 3
+
+
+def test_verify_evaluate_and_predict_take_it(leaves, tmp_path):
+    assert "train 8, val 2; 20 files, 0 problems" in invoke("data", "verify", "leaf",
+                                                           "--data-root", leaves)
+    weights = save_weights(tmp_path / "w.safetensors", lively_state("leaf_r50_d16", "small"),
+                           row_id="leaf_r50_d16", profile="small")
+    assert "on 2 images" in invoke("evaluate", "leaf_r50_d16", "--weights", weights,
+                                   "--data-root", leaves, "--results", tmp_path / "results")
+    invoke("predict", leaves / "leaves/photos/val/*.jpg", "--weights", weights,
+           "--out", tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_it_has_no_miniature_twin_and_no_published_score(leaves):
+    with pytest.raises(UsageError, match="E-TWIN(?s:.*)small or full"):
+        Experiment(RunConfig.of(row_id="leaf_r50_d8")).data_root  # noqa: B018
+    facts = {"row_id": "leaf_r50_d8", "profile": "full", "miou": 50.0, "num_images": 2, "seed": 0,
+             "class_iou": {"oak": 50.0}, "complete": True, "published_miou": None}
+    assert "Nothing is published" in verdict(facts)
+
+
+def test_a_mistyped_row_of_it_is_answered_with_the_nearest(leaves):
+    with pytest.raises(UsageError, match="did you mean 'leaf_r50_d8'"):
+        get_row("leaf_r50_d9")

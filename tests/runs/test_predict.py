@@ -1,0 +1,119 @@
+"""Photographs of any size and kind become label images, overlays and areas."""
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from lively import lively_state
+from PIL import Image
+
+from deeplab.cli.main import main
+from deeplab.data.catalog import get_dataset
+from deeplab.data.images import read_label
+from deeplab.runs.predict import areas, find_photos, label_photos, overlay, weights_config
+from deeplab.support.errors import CheckpointError, DataError, UsageError
+from deeplab.weights.files import save_weights
+
+ROW = "cityscapes_r50_d16"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Random weights of the demo's size that say whose they are."""
+    return save_weights(tmp_path_factory.mktemp("weights") / "w.safetensors",
+                        lively_state(ROW, "demo"), row_id=ROW, profile="demo")
+
+
+def photo(path, height, width, mode="RGB", **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(0).integers(0, 256, (height // 8 + 1, width // 8 + 1, 3))
+    picture = Image.fromarray(noise.astype(np.uint8)).resize((width, height)).convert(mode)
+    picture.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize(("height", "width", "mode", "ending"), [
+    (60, 90, "RGB", "jpg"), (1, 1, "RGB", "png"), (3, 400, "RGB", "png"), (90, 61, "L", "png"),
+    (64, 64, "RGBA", "png"), (64, 64, "P", "png"), (50, 70, "CMYK", "jpg"), (33, 47, "1", "png")])
+def test_any_size_and_colour_mode_gives_a_label_of_its_size(tmp_path, weights, height, width,
+                                                            mode, ending):
+    path = photo(tmp_path / f"x.{ending}", height, width, mode)
+    (found,) = label_photos([str(path)], weights, out=tmp_path / "out")
+    label = read_label(found.label, get_dataset("cityscapes"))
+    assert label.shape == (height, width) and label.max() < 19
+    assert Image.open(found.overlay).size == (width, height)
+    assert sum(pixels for _, pixels, _ in found.areas) == height * width
+    assert sum(share for *_, share in found.areas) == pytest.approx(100)
+
+
+def test_a_photograph_is_turned_upright_as_its_camera_noted(tmp_path, weights):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise by 90 degrees
+    path = photo(tmp_path / "x.jpg", 40, 80, exif=exif)
+    (found,) = label_photos([str(path)], weights, out=tmp_path)
+    assert Image.open(found.label).size == (40, 80)
+
+
+def test_the_label_image_has_the_datasets_values_and_colours(tmp_path, weights):
+    (found,) = label_photos([str(photo(tmp_path / "x.png", 64, 64))], weights, out=tmp_path)
+    label, facts = Image.open(found.label), get_dataset("cityscapes")
+    assert label.mode == "P" and set(np.unique(label)) <= set(facts.raw_values)
+    name, pixels, _ = found.areas[0]
+    index = facts.classes.index(name)
+    shown = (np.array(label.convert("RGB")) == facts.palette[index]).all(2)
+    assert shown.sum() == pixels
+
+
+def test_files_folders_and_patterns_are_found_once_each(tmp_path):
+    for name in ("a.jpg", "b.PNG", "c.txt", "d.jpeg", "[e].jpg"):
+        (tmp_path / name).write_bytes(b"")
+    names = [path.name for path in find_photos([str(tmp_path), str(tmp_path / "a.jpg")])]
+    assert names == ["[e].jpg", "a.jpg", "b.PNG", "d.jpeg"]
+    assert [path.name for path in find_photos([str(tmp_path / "*.jp*g")])] == [
+        "[e].jpg", "a.jpg", "d.jpeg"]
+    assert find_photos([str(tmp_path / "[e].jpg")])
+    for word in ("nothing.jpg", "*.webp"):
+        with pytest.raises(DataError, match="E-IMAGE there are no photographs here"):
+            find_photos([str(tmp_path / word)])
+
+
+def test_two_photographs_of_one_name_are_refused(tmp_path, weights):
+    words = [str(photo(tmp_path / folder / "x.png", 8, 8)) for folder in "ab"]
+    with pytest.raises(UsageError, match="E-TWICE(?s:.*)found: x"):
+        list(label_photos(words, weights, out=tmp_path))
+
+
+def test_no_photograph_is_a_clear_error(tmp_path, weights):
+    (tmp_path / "x.jpg").write_bytes(b"<html>")
+    with pytest.raises(DataError, match=r"E-IMAGE(?s:.*)x\.jpg"):
+        list(label_photos([str(tmp_path / "x.jpg")], weights, out=tmp_path))
+
+
+def test_the_row_comes_from_the_option_the_file_or_its_published_name(tmp_path, weights):
+    assert weights_config(weights).row.row_id == ROW
+    named = tmp_path / "deeplabv3_resnet101os8_pascalcontext.pth"
+    named.write_bytes(b"")
+    assert weights_config(named).row.row_id == "context_r101_d8"
+    assert weights_config(named).profile.name == "full"
+    torch.save({"a.weight": torch.zeros(1)}, tmp_path / "mine.pth")
+    with pytest.raises(UsageError, match="E-ROW(?s:.*)--row"):
+        weights_config(tmp_path / "mine.pth")
+    assert weights_config(tmp_path / "mine.pth", row_id="voc_r50_d8").row.dataset == "voc"
+    with pytest.raises(CheckpointError, match="belong to another row"):
+        list(label_photos([str(photo(tmp_path / "x.png", 8, 8))], weights, row_id="voc_r50_d8"))
+
+
+def test_areas_and_overlay_by_hand():
+    facts = get_dataset("voc")
+    prediction = np.array([[0, 15], [15, 15]], np.uint8)
+    assert areas(prediction, facts) == [("person", 3, 75.0), ("background", 1, 25.0)]
+    mixed = overlay(np.full((2, 2, 3), 100, np.uint8), prediction, facts)
+    assert mixed[0, 0].tolist() == [40, 40, 40]  # 0.4 * 100 + 0.6 * (0, 0, 0)
+    assert mixed[0, 1].tolist() == [155, 117, 117]  # 0.4 * 100 + 0.6 * (192, 128, 128)
+
+
+def test_the_command_prints_a_table_of_areas(tmp_path, weights):
+    photo(tmp_path / "in/x.png", 30, 40)
+    done = CliRunner().invoke(main, ["predict", str(tmp_path / "in"), "--weights", str(weights),
+                                     "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0 and "x_label.png" in done.output and " px " in done.output
