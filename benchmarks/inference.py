@@ -29,7 +29,7 @@ def ours(row_id: str) -> DeepLabV3:
 
 def our_gflops(model: DeepLabV3, image: torch.Tensor) -> float:
     """What our network needs: the pooled view need not be convolved with the others."""
-    fusion = model.aspp.fusion[0]
+    fusion = model.aspp.project[0]
     share = fusion.out_channels / fusion.in_channels
     cells = model.backbone(image).conv5
     views = cells.new_zeros(1, fusion.in_channels, *cells.shape[-2:])

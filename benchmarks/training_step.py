@@ -15,12 +15,12 @@ from torch import nn
 
 from deeplab.model.network import build_model
 from deeplab.table.rows import load_rows
-from deeplab.training.loop import Settings, train_step
+from deeplab.training.loop import TrainingSettings, train_step
 from deeplab.training.recipe import make_optimizer
 
 CROP, BATCH = 256, 2
 ROWS = {"21 classes": "voc_r50_d8", "150 classes": "ade20k_r50_d8"}
-SETTINGS = Settings(seed=0, batch_size=BATCH, total_steps=1, stop_step=1, base_lr=0.01,
+SETTINGS = TrainingSettings(seed=0, batch_size=BATCH, total_steps=1, stop_step=1, base_lr=0.01,
                     weight_decay=5e-4, evaluate_every=1, checkpoint_every=1, log_every=1)
 
 

@@ -18,7 +18,7 @@ from deeplab.cli.weights import evaluate, predict, weights
 from deeplab.support.errors import DeeplabError
 
 
-class Clear(click.Group):
+class ErrorsAsText(click.Group):
     """A command group whose errors are one text and one exit code, never a traceback."""
 
     def invoke(self, context: click.Context) -> object:
@@ -31,7 +31,7 @@ class Clear(click.Group):
             sys.exit(error.exit_code)
 
 
-@click.group(cls=Clear, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=ErrorsAsText, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="show the traceback of an error")
 @click.version_option(__version__)
 def main(debug: bool) -> None:
@@ -115,7 +115,7 @@ def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs:
 
     from deeplab.report.report import make_report
     from deeplab.runs.batch import run_rows
-    from deeplab.runs.cluster import run_on_cluster, sbatch_script, starts
+    from deeplab.runs.cluster import dry_run_text, run_on_cluster, sbatch_script
     from deeplab.runs.config import RunConfig
     from deeplab.table.rows import match_rows
     configs = [RunConfig.of(row_id=row_id, profile=profile, seed=seed, data_root=data_root,
@@ -125,7 +125,7 @@ def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs:
                for row_id in match_rows(patterns) for seed in seeds]
     if print_sbatch or dry_run:
         click.echo(sbatch_script(configs, directives) if print_sbatch
-                   else starts(configs, cluster, directives))
+                   else dry_run_text(configs, cluster, directives))
         return
     codes = (run_on_cluster(configs, cluster, jobs=jobs, directives=directives) if cluster
              else run_rows(configs, jobs=jobs or os.cpu_count() or 1))

@@ -15,7 +15,7 @@ from typing import Any
 
 from deeplab.support.files import atomic_write
 
-LIMIT = 120  # seconds that one cell may take
+CELL_SECONDS = 120  # seconds that one cell may take
 KEPT = ("tags",)  # of a cell's metadata
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -34,7 +34,7 @@ def refresh(path: Path) -> float:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="dl") as sockets:
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
-        NotebookClient(notebook, timeout=LIMIT, kernel_name="python3", config=settings,
+        NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", config=settings,
                        resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in notebook.cells:
         _clean(cell)

@@ -26,7 +26,7 @@ from deeplab.support.void import IGNORE_INDEX
 Predict = Callable[[Tensor], Tensor]
 
 
-def whole(model: Callable, image: Tensor, *, probabilities: bool = False) -> Tensor:
+def whole_inference(model: Callable, image: Tensor, *, probabilities: bool = False) -> Tensor:
     """Logits of the whole image at once, (N, K, h, w) at feature resolution (Sec. 4.1).
 
     With `probabilities` the softmax is taken here, before anything is resized.
@@ -35,8 +35,8 @@ def whole(model: Callable, image: Tensor, *, probabilities: bool = False) -> Ten
     return logits.softmax(1) if probabilities else logits
 
 
-def slide(model: Callable, image: Tensor, *, window: tuple[int, int], stride: tuple[int, int],
-          probabilities: bool = True) -> Tensor:
+def slide_inference(model: Callable, image: Tensor, *, window: tuple[int, int],
+                    stride: tuple[int, int], probabilities: bool = True) -> Tensor:
     """Mean over overlapping windows, (N, K, H, W) at image resolution.
 
     `window` and `stride` are (height, width) in pixels. Each window's logits are upsampled to
@@ -181,7 +181,7 @@ def _predictor(model: nn.Module, *, inference: str, window: tuple[int, int] | No
                stride: tuple[int, int] | None) -> Predict:
     """The function image -> output of an inference mode of the table."""
     if inference == "whole":
-        return partial(whole, model)
+        return partial(whole_inference, model)
     if inference != "slide":
         raise UsageError.of("E-INFERENCE", "there is no such inference mode",
                             found=repr(inference), expected="'whole' or 'slide'")
@@ -189,7 +189,7 @@ def _predictor(model: nn.Module, *, inference: str, window: tuple[int, int] | No
         raise UsageError.of("E-INFERENCE", "sliding needs a window and a stride",
                             found=f"window={window}, stride={stride}",
                             expected="two pairs (height, width) in pixels")
-    return partial(slide, model, window=window, stride=stride)
+    return partial(slide_inference, model, window=window, stride=stride)
 
 
 @contextlib.contextmanager

@@ -19,19 +19,19 @@ class ASPP(nn.Module):
     """
 
     def __init__(self, *, c_in: int, c_out: int, atrous_rates: tuple[int, ...],
-                 fusion_kernel: int = 3):
+                 project_kernel: int = 3):
         super().__init__()
         self.point = conv_bn_relu(c_in, c_out, kernel_size=1)
         self.atrous = nn.ModuleList(
             conv_bn_relu(c_in, c_out, kernel_size=3, rate=rate) for rate in atrous_rates)
-        self.image = conv_bn_relu(c_in, c_out, kernel_size=1)
-        self.fusion = conv_bn_relu((len(atrous_rates) + 2) * c_out, c_out,
-                                   kernel_size=fusion_kernel)
+        self.image_pooling = conv_bn_relu(c_in, c_out, kernel_size=1)
+        self.project = conv_bn_relu((len(atrous_rates) + 2) * c_out, c_out,
+                                   kernel_size=project_kernel)
 
     def forward(self, x: Tensor) -> Tensor:
         """The fused map; raises `UsageError` (E-BATCH), see `image_features`."""
         views = [self.point(x), *(branch(x) for branch in self.atrous), self.image_features(x)]
-        return self.fusion(torch.cat(views, dim=1))
+        return self.project(torch.cat(views, dim=1))
 
     def image_features(self, x: Tensor) -> Tensor:
         """The image-level view: one vector per image, spread over the map: (N, c_out, h, w).
@@ -39,7 +39,7 @@ class ASPP(nn.Module):
         Raises `UsageError` (E-BATCH) when training on a single image: BatchNorm would
         normalise each channel over one value only and always give its bias.
         """
-        norm = self.image[1]
+        norm = self.image_pooling[1]
         if len(x) == 1 and norm.training and isinstance(norm, nn.BatchNorm2d):
             raise UsageError.of(
                 "E-BATCH", "one image per batch cannot train the image-level branch",
@@ -47,5 +47,5 @@ class ASPP(nn.Module):
                 do="raise the batch size, or call model.eval() to predict")
         # A mean instead of adaptive pooling: the latter's gradient is not deterministic on
         # CUDA. Spreading equals bilinear upsampling from 1x1, which is constant.
-        pooled = self.image(x.mean((2, 3), keepdim=True))
+        pooled = self.image_pooling(x.mean((2, 3), keepdim=True))
         return pooled.expand(-1, -1, *x.shape[-2:])

@@ -42,7 +42,7 @@ class Logits(NamedTuple):
 class DeepLabV3(nn.Module):
     """The network of the published table; the paper's own by other arguments.
 
-    Paper (Sec. 3.3, 4.1): `channels=256, fusion_kernel=1, multi_grid=(1, 2, 4)`, no auxiliary
+    Paper (Sec. 3.3, 4.1): `channels=256, project_kernel=1, multi_grid=(1, 2, 4)`, no auxiliary
     head. Here the defaults are the table's: 512 channels, 3x3 fusion, no Multi-Grid
     (`ssseg/configs/_base_/segmentors/deeplabv3.py`). `width` scales every channel count.
     The parts can be called one by one: in eval mode the auxiliary logits are
@@ -51,7 +51,7 @@ class DeepLabV3(nn.Module):
     """
 
     def __init__(self, *, num_classes: int, depth: int, output_stride: int,
-                 atrous_rates: tuple[int, ...], channels: int = 512, fusion_kernel: int = 3,
+                 atrous_rates: tuple[int, ...], channels: int = 512, project_kernel: int = 3,
                  aux_channels: int = 512, stem: str = "v1c",
                  multi_grid: tuple[int, ...] | None = None, width: float = 1,
                  zero_init_residual: bool = False):
@@ -63,7 +63,7 @@ class DeepLabV3(nn.Module):
         channels = scaled_channels(channels, width)
         aux_channels = scaled_channels(aux_channels, width)
         self.aspp = ASPP(c_in=c_conv5, c_out=channels, atrous_rates=atrous_rates,
-                         fusion_kernel=fusion_kernel)
+                         project_kernel=project_kernel)
         self.classifier = nn.Sequential(
             nn.Dropout2d(DROPOUT), nn.Conv2d(channels, num_classes, 1))
         self.aux_classifier = nn.Sequential(

@@ -19,7 +19,7 @@ from deeplab.model.network import DeepLabV3, ModelRow, build_model
 from deeplab.profiles import get_profile
 from deeplab.support.errors import CheckpointError
 
-FUSION = "aspp.fusion.0.weight"  # (c_out, 5 c_out, 3, 3): its input is the concatenation
+PROJECT = "aspp.project.0.weight"  # (c_out, 5 c_out, 3, 3): its input is the concatenation
 AUX = "aux_classifier.0.weight"
 AUX_CHANNELS = (512, 256)  # SSSegmentation's and ours; mmsegmentation's
 WRAPPERS = ("model", "state_dict")  # SSSegmentation's and mmsegmentation's outer key
@@ -32,9 +32,9 @@ SSSEGMENTATION = {
     "aspp_net.parallel_branches.1.": "aspp.atrous.0.",
     "aspp_net.parallel_branches.2.": "aspp.atrous.1.",
     "aspp_net.parallel_branches.3.": "aspp.atrous.2.",
-    "aspp_net.global_branch.1.": "aspp.image.0.",
-    "aspp_net.global_branch.2.": "aspp.image.1.",
-    "aspp_net.bottleneck.": "aspp.fusion.",
+    "aspp_net.global_branch.1.": "aspp.image_pooling.0.",
+    "aspp_net.global_branch.2.": "aspp.image_pooling.1.",
+    "aspp_net.bottleneck.": "aspp.project.",
     "decoder.": "classifier.",
     "auxiliary_decoder.": "aux_classifier.",
 }
@@ -46,11 +46,14 @@ MMSEGMENTATION = {"backbone.": "backbone."} | {
         "decode_head.aspp_modules.1": "aspp.atrous.0",
         "decode_head.aspp_modules.2": "aspp.atrous.1",
         "decode_head.aspp_modules.3": "aspp.atrous.2",
-        "decode_head.image_pool.1": "aspp.image",
-        "decode_head.bottleneck": "aspp.fusion",
+        "decode_head.image_pool.1": "aspp.image_pooling",
+        "decode_head.bottleneck": "aspp.project",
         "auxiliary_head.convs.0": "aux_classifier",
     }.items() for index, part in enumerate(("conv", "bn"))
 } | {"decode_head.conv_seg.": "classifier.1.", "auxiliary_head.conv_seg.": "aux_classifier.4."}
+
+# this package, before branches had the field's names
+EARLIER = {"aspp.image.": "aspp.image_pooling.", "aspp.fusion.": "aspp.project."}
 
 
 def convert(state_dict: Mapping[str, Any], row: ModelRow, profile: str = "full",
@@ -71,7 +74,7 @@ def to_sssegmentation(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def to_mmsegmentation(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Our weights under mmsegmentation's names, the pooled branch first in the fusion."""
-    rolled = {**state_dict, FUSION: _roll_branches(state_dict[FUSION], 1)}
+    rolled = {**state_dict, PROJECT: _roll_branches(state_dict[PROJECT], 1)}
     return _rename(rolled, {ours: theirs for theirs, ours in MMSEGMENTATION.items()})
 
 
@@ -158,10 +161,12 @@ def _converted(state_dict: Mapping[str, Any], row: ModelRow, profile: str,
             expected="keys of SSSegmentation (backbone_net., aspp_net., ...), mmsegmentation "
                      "(decode_head., ...) or this package (aspp., ...)",
             do="ImageNet weights go into the backbone alone: load_backbone")
+    elif any(key.startswith(tuple(EARLIER)) for key in weights):
+        weights = _rename(weights, EARLIER)
     model = _empty_model(weights, row, profile)
     check_inventory(weights, model, owner=f"row {row.row_id}")
     if pooled_first:
-        weights[FUSION] = _roll_branches(weights[FUSION], -1)
+        weights[PROJECT] = _roll_branches(weights[PROJECT], -1)
     return weights, model
 
 

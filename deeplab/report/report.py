@@ -15,7 +15,7 @@ from typing import Any
 from deeplab.profiles import get_profile
 from deeplab.report.html import html_page
 from deeplab.report.results import collect, published_here, write_table
-from deeplab.runs.notebook import execute, keep
+from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
 from deeplab.support.files import PROJECT, TEMPORARY, atomic_write, results_folder
 from deeplab.table.rows import load_rows
@@ -42,7 +42,7 @@ def make_report(results_root: Path | str, profile: str) -> Path:
     draft = folder / f"{TEMPORARY}report.ipynb"
     execute(NOTEBOOK, draft, {"profile": profile, "results_root": str(results_root)},
             folder=folder)
-    keep(draft, folder / "report.ipynb")
+    publish_notebook(draft, folder / "report.ipynb")
     return atomic_write(folder / "report.html", html_page(folder / "report.ipynb"))
 
 

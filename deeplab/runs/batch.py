@@ -22,8 +22,8 @@ from deeplab.runs.status import duration, read_status, status_line
 from deeplab.support.files import open_output
 from deeplab.training.signals import PARENT, SIGNALS
 
-POLL = 0.2  # seconds between two looks at the processes
-GRACE = 90  # seconds that rows get to save after Ctrl-C
+POLL_SECONDS = 0.2  # seconds between two looks at the processes
+SAVE_SECONDS = 90  # seconds that rows get to save after Ctrl-C
 
 
 @dataclass
@@ -73,14 +73,14 @@ def run_rows(configs: list[RunConfig], *, jobs: int,
     """
     threads = max(1, (os.cpu_count() or 1) // jobs)
     waiting = longest_first(configs)
-    table, running, ended, begin = Screen(waiting, say), [], [], time.monotonic()
+    table, running, ended, begin = LiveTable(waiting, say), [], [], time.monotonic()
     with interruptible():
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     running.append(waiting.pop(0))
                     running[-1].start(threads)
-                time.sleep(POLL)
+                time.sleep(POLL_SECONDS)
                 for job in [job for job in running if job.has_ended()]:
                     running.remove(job)
                     ended.append(job)
@@ -106,7 +106,7 @@ def interruptible() -> Iterator[None]:
 
 def longest_first(configs: list[RunConfig]) -> list[Job]:
     """A job for each run, so ordered that the last minutes do not wait for a long one."""
-    return [Job(config) for config in sorted(configs, key=weight, reverse=True)]
+    return [Job(config) for config in sorted(configs, key=relative_cost, reverse=True)]
 
 
 def summary(ended: list[Job], count: int, seconds: float,
@@ -116,7 +116,7 @@ def summary(ended: list[Job], count: int, seconds: float,
     return {job.name: 75 if job.code is None else job.code for job in ended}
 
 
-def weight(config: RunConfig) -> float:
+def relative_cost(config: RunConfig) -> float:
     """About how long a row takes relative to others: pixels times depth times resolution."""
     depth = int(config.row.backbone.removeprefix("resnet"))
     return (config.row.crop_height * config.row.crop_width * (depth + 50)
@@ -126,7 +126,7 @@ def weight(config: RunConfig) -> float:
 def _stop(running: list[Job]) -> None:
     for job in running:
         job.process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + SAVE_SECONDS
     for job in running:
         try:
             code = job.process.wait(max(1, deadline - time.monotonic()))
@@ -135,7 +135,7 @@ def _stop(running: list[Job]) -> None:
             os.killpg(job.process.pid, signal.SIGKILL)
 
 
-class Screen:
+class LiveTable:
     """The live table: redrawn in place on a terminal, a line per event anywhere else."""
 
     def __init__(self, jobs: list[Job], say: Callable[[str], None]):

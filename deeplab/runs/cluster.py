@@ -17,18 +17,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from deeplab.runs.batch import (GRACE, POLL, Job, Screen, interruptible, longest_first, start_row,
-                                summary)
+from deeplab.runs.batch import (POLL_SECONDS, SAVE_SECONDS, Job, LiveTable, interruptible,
+                                longest_first, start_row, summary)
 from deeplab.runs.config import RunConfig
 from deeplab.support.errors import KernelDied, LockedError, Stopped, UsageError
 from deeplab.support.files import open_output
 
-LOST_WORKERS = 20  # that may be lost while they hold one row; Dask's own 3 blames the row too soon
-RESUBMITS = 50  # of a row that stopped with 75, e.g. at the end of its SLURM job
-LOCK_LEASE = 120  # seconds after which a network disk frees the lock of a lost machine
-BEFORE_END = 600  # seconds before the end of a SLURM job at which its row saves and stops
+MOST_LOST_WORKERS = 20  # while they hold one row; Dask's own 3 blames the row too soon
+MOST_RESUBMITS = 50  # of a row that stopped with 75, e.g. at the end of its SLURM job
+LOCK_LEASE_SECONDS = 120  # seconds after which a network disk frees the lock of a lost machine
+SAVE_BEFORE_END_SECONDS = 600  # before the end of a SLURM job its row saves and stops
 CORES, MEMORY, HOURS = 8, "48GB", 24  # of a SLURM job, unless a directive says otherwise
-PATIENCE = 20  # seconds in which a scheduler must answer
+CONNECT_SECONDS = 20  # seconds in which a scheduler must answer
 STOP = "deeplab-stop"  # the name under which workers learn that they should stop
 
 
@@ -41,7 +41,7 @@ def run_on_cluster(configs: list[RunConfig], where: str, *, jobs: int | None = N
     one for each row). Raises `UsageError` (E-CLUSTER) if there is none.
     """
     waiting, begin = longest_first(configs), time.monotonic()
-    screen, ended = Screen(waiting, say), []
+    screen, ended = LiveTable(waiting, say), []
     with _connected(where, configs, jobs or len(configs), directives) as client, interruptible():
         from distributed import Event
         stop, tries = Event(STOP, client=client), Counter()
@@ -49,13 +49,13 @@ def run_on_cluster(configs: list[RunConfig], where: str, *, jobs: int | None = N
         running = {_submit(client, job): job for job in waiting}
         try:
             while running:
-                time.sleep(POLL)
+                time.sleep(POLL_SECONDS)
                 for future, job in [item for item in running.items() if item[0].done()]:
                     del running[future]
                     job.code = _exit_code(future, job)
                     future.release()  # or Dask would compute a finished row again
                     tries[job.name] += 1
-                    if job.code == Stopped.exit_code and tries[job.name] < RESUBMITS:
+                    if job.code == Stopped.exit_code and tries[job.name] < MOST_RESUBMITS:
                         running[_submit(client, job)] = job
                         continue
                     ended.append(job)
@@ -73,12 +73,12 @@ def run_remote(command: list[str], log: str, threads: int) -> int:
     """Run `deeplab command` on a worker and return its exit code; Dask calls this."""
     from distributed import Event
     stop, end = Event(STOP), float(os.environ.get("SLURM_JOB_END_TIME") or "inf")
-    patience = time.monotonic() + LOCK_LEASE
+    patience = time.monotonic() + LOCK_LEASE_SECONDS
     while True:
         process, is_told = start_row(command, Path(log), threads), False
         while process.poll() is None:
-            time.sleep(POLL)
-            if not is_told and (time.time() > end - BEFORE_END or stop.is_set()):
+            time.sleep(POLL_SECONDS)
+            if not is_told and (time.time() > end - SAVE_BEFORE_END_SECONDS or stop.is_set()):
                 process.terminate()
                 is_told = True
         if process.returncode != LockedError.exit_code or time.monotonic() > patience:
@@ -100,7 +100,8 @@ def sbatch_script(configs: list[RunConfig], directives: Sequence[str] = ()) -> s
                       '"${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"', "exit $code"])
 
 
-def starts(configs: list[RunConfig], where: str | None, directives: Sequence[str] = ()) -> str:
+def dry_run_text(configs: list[RunConfig], where: str | None,
+                 directives: Sequence[str] = ()) -> str:
     """What `deeplab table` would start: the job script of "slurm", or a command for each row."""
     if where != "slurm":
         return "\n".join(f"deeplab {shlex.join(config.command)}" for config in configs)
@@ -138,9 +139,9 @@ def _client(address: Any) -> Any:
     with _dask():
         import dask
         from distributed import Client
-    dask.config.set({"distributed.scheduler.allowed-failures": LOST_WORKERS})
+    dask.config.set({"distributed.scheduler.allowed-failures": MOST_LOST_WORKERS})
     try:
-        return Client(address, timeout=PATIENCE, set_as_default=False)
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError.of("E-CLUSTER", "there is no such cluster", found=error,
                             expected="tcp://HOST:PORT of a running dask scheduler, or slurm",
@@ -178,8 +179,8 @@ def _exit_code(future: Any, job: Job) -> int:
 
 
 def _wait(running: dict[Any, Job]) -> None:
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + SAVE_SECONDS
     while not all(future.done() for future in running) and time.monotonic() < deadline:
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
     for future, job in running.items():
         job.code = _exit_code(future, job) if future.done() else None

@@ -17,7 +17,7 @@ from deeplab.data.augment import EvalTransform
 from deeplab.evaluation.inference import Evaluation, evaluate
 from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.experiment import Experiment
-from deeplab.runs.fingerprint import data, digest, surroundings
+from deeplab.runs.fingerprint import data_identity, digest, surroundings
 from deeplab.support.files import sha256, write_json
 from deeplab.weights.files import load_model, origin
 from deeplab.weights.fused import optimize_for_inference
@@ -66,7 +66,7 @@ def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str
         "class_iou": {name: None if math.isnan(value) else round(100 * value, 4)
                       for name, value in zip(config.label_set.classes, iou, strict=True)},
         "minutes": round(evaluation.seconds / 60, 3), "device": experiment.device,
-        "threads": torch.get_num_threads(), "data": digest(data(config)), **surroundings()}
+        "threads": torch.get_num_threads(), "data": digest(data_identity(config)), **surroundings()}
 
 
 def _result_name(facts: dict[str, Any], config: RunConfig) -> str:

@@ -29,8 +29,8 @@ from deeplab.runs.launch import launch
 from deeplab.support.errors import UsageError
 from deeplab.support.files import read_json_lines
 from deeplab.training.checkpoint import Checkpoints
-from deeplab.training.loop import Settings, train
-from deeplab.training.ranks import ALONE, Ranks
+from deeplab.training.loop import TrainingSettings, train
+from deeplab.training.ranks import SINGLE_PROCESS, Ranks
 from deeplab.training.signals import die_with_parent
 from deeplab.weights.files import load_weights
 from deeplab.weights.published import backbone_file
@@ -62,7 +62,7 @@ class Experiment:
     Raises `DataError` when the dataset is missing, misplaced or damaged.
     """
 
-    def __init__(self, config: RunConfig, ranks: Ranks = ALONE):
+    def __init__(self, config: RunConfig, ranks: Ranks = SINGLE_PROCESS):
         self.config = config
         self.ranks = ranks
         self.device = "cuda" if torch.cuda.is_available() and not config.processes else "cpu"
@@ -122,11 +122,11 @@ class Experiment:
         return Path(self.config.first_weights).name
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> TrainingSettings:
         """How the training goes."""
         config, num_images = self.config, len(self.train_set)
         total = config.total_steps(num_images)
-        return Settings(
+        return TrainingSettings(
             seed=config.seed, batch_size=config.batch_size, total_steps=total,
             stop_step=min(total, config.max_steps or total), base_lr=config.base_lr,
             weight_decay=config.row.weight_decay,

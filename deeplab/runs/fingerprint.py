@@ -38,10 +38,10 @@ def fingerprint(config: RunConfig) -> dict[str, str]:
     return {"row": digest(row_facts(config.row)),
             "profile": digest(asdict(config.profile) | {"purpose": None}),
             "label set": digest(label_set(config)),
-            "code": digest(code()),
+            "code": digest(code_identity()),
             "notebook": digest(notebook_code(NOTEBOOK)),
-            "data": digest(data(config)),
-            "weights": digest(weights(config)),
+            "data": digest(data_identity(config)),
+            "weights": digest(weights_identity(config)),
             "libraries": digest(libraries())}
 
 
@@ -50,7 +50,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def code() -> list[str]:
+def code_identity() -> list[str]:
     """Every decisive module of the package, parsed and without docstrings."""
     return [without_words((PACKAGE / name).read_text(encoding="utf-8")) for name in DECISIVE]
 
@@ -67,7 +67,7 @@ def label_set(config: RunConfig) -> list[Any]:
     return [facts.classes, facts.raw_values, facts.ignored, facts.resize, asdict(facts.layout)]
 
 
-def data(config: RunConfig) -> Any:
+def data_identity(config: RunConfig) -> Any:
     """What identifies the data: the twin's version, or the manifest that `data verify` wrote.
 
     A real dataset that was never verified is identified by nothing but its folder's name.
@@ -78,7 +78,7 @@ def data(config: RunConfig) -> Any:
     return sha256(manifest) if manifest.exists() else f"unverified {config.real_data_root.name}"
 
 
-def weights(config: RunConfig) -> str | None:
+def weights_identity(config: RunConfig) -> str | None:
     """What the backbone starts from: the SHA-256 of a file, the name of what is published."""
     choice = config.first_weights
     shipped = PACKAGE / "miniature" / "pretrained" / f"miniature_{config.row.backbone}.safetensors"

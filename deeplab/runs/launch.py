@@ -1,6 +1,6 @@
 """Several processes for one training: start them with torchrun, watch them, start them again.
 
-`launch` runs in the process that wants the training, `joined` in each of those that do it. A
+`launch` runs in the process that wants the training, `process_group` in each of those that do it. A
 dead or hanging rank ends the others; all are then started afresh and go on from the last
 checkpoint. (Restarting single ranks in place, torchrun's own `--max-restarts`, hung or gave up
 in two of five trials.)
@@ -24,24 +24,24 @@ from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.ranks import Ranks
 from deeplab.training.signals import PARENT, StopRequest, die_with_parent
 
-RANK_TIMEOUT = 75  # seconds that a rank waits for another one; torchrun kills that one 30 s later
-SHUTDOWN = 15  # seconds between SIGTERM and SIGKILL when the launcher is asked to stop
-TRIES = 3  # starts without a new checkpoint before giving up
-POLL = 0.1  # seconds
-WORDS = 1500  # characters of what the ranks printed, in a message
+RANK_TIMEOUT_SECONDS = 75  # a rank waits for another one; torchrun kills that one 30 s later
+TERMINATE_SECONDS = 15  # seconds between SIGTERM and SIGKILL when the launcher is asked to stop
+STARTS_WITHOUT_PROGRESS = 3  # starts without a new checkpoint before giving up
+POLL_SECONDS = 0.1  # seconds
+LAST_CHARACTERS = 1500  # characters of what the ranks printed, in a message
 
 
 def launch(module: str, arguments: Sequence[str], *, processes: int, folder: Path, threads: int,
            say: Callable[[str], None] = print) -> None:
     """Run `python -m module arguments` in `processes` ranks, with `threads` threads each.
 
-    The module trains below `folder` inside `joined(folder)`. What the ranks print is kept in
+    The module trains below `folder` inside `process_group(folder)`. What the ranks print is kept in
     `ranks.log`; lines of the first rank about steps are said. Raises what a rank raises
     (`DivergedError`, `Stopped` ...), and `ResourceError` (E-RANK) if ranks die or hang three
     times without a new checkpoint.
     """
     checkpoints, failures = Checkpoints(folder / "checkpoints", {}), 0
-    while failures < TRIES:
+    while failures < STARTS_WITHOUT_PROGRESS:
         reached = checkpoints.newest
         for report in folder.glob("rank-*.json"):
             report.unlink()
@@ -57,8 +57,8 @@ def launch(module: str, arguments: Sequence[str], *, processes: int, folder: Pat
         failures = 0 if checkpoints.newest > reached else failures + 1
         say(f"a rank died or hung; going on from step {checkpoints.newest}")
     raise ResourceError.of(
-        "E-RANK", f"the ranks ended {TRIES} times without a new checkpoint", file=folder,
-        found="\n" + last_words(folder / "ranks.log"), expected=f"{processes} processes that live",
+        "E-RANK", f"the ranks ended {STARTS_WITHOUT_PROGRESS} times without a new checkpoint",
+        file=folder, found="\n" + last_words(folder / "ranks.log"), expected=f"{processes} processes that live",
         do="read ranks.log; the same command goes on from the last checkpoint")
 
 
@@ -66,7 +66,7 @@ def last_words(log: Path) -> str:
     """What the ranks printed last, and how the first one ended, before torchrun's own account."""
     text = log.read_text(encoding="utf-8", errors="replace")
     first = re.search(r"failed \(exitcode: .*", text)
-    return text[:first.end() if first else None][-WORDS:]
+    return text[:first.end() if first else None][-LAST_CHARACTERS:]
 
 
 def _run_ranks(command: list[str], processes: int, folder: Path, threads: int,
@@ -83,7 +83,7 @@ def _run_ranks(command: list[str], processes: int, folder: Path, threads: int,
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
             start_new_session=True)
         while agent.poll() is None:
-            time.sleep(POLL)
+            time.sleep(POLL_SECONDS)
             if stop.requested and not is_told:
                 agent.terminate()
                 is_told = True
@@ -94,14 +94,14 @@ def _run_ranks(command: list[str], processes: int, folder: Path, threads: int,
 
 
 @contextlib.contextmanager
-def joined(folder: Path, *, timeout: float | None = None) -> Iterator[Ranks]:
+def process_group(folder: Path, *, timeout: float | None = None) -> Iterator[Ranks]:
     """Be one of the ranks that torchrun started; an error of ours is left for `launch` to raise.
 
     A rank that waits longer than `timeout` seconds for another one gives up
     (default: 75, or $DEEPLAB_RANK_TIMEOUT).
     """
     ranks = Ranks.join(timeout=timeout or float(os.environ.get("DEEPLAB_RANK_TIMEOUT",
-                                                               RANK_TIMEOUT)))
+                                                               RANK_TIMEOUT_SECONDS)))
     try:
         yield ranks
     except DeeplabError as error:
@@ -115,7 +115,7 @@ def main() -> None:
     from torch.distributed.run import main as torchrun
     die_with_parent()
     os.environ[PARENT] = str(os.getpid())
-    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SHUTDOWN))
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(TERMINATE_SECONDS))
     torchrun(sys.argv[1:])
 
 

@@ -22,9 +22,9 @@ from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, KernelDied
 from deeplab.support.files import atomic_write, disk_errors, read_json_lines
 
-GRACE = 6  # seconds that a kernel gets to end; what trains has been asked to save before
+SHUTDOWN_SECONDS = 6  # seconds that a kernel gets to end; what trains has been asked to save before
 QUIET = "--IPKernelApp.log_level=50"  # or a kernel that is told to end says it was interrupted
-AUTOSAVE = 60  # seconds between two saves of the draft, at least
+AUTOSAVE_SECONDS = 60  # seconds between two saves of the draft, at least
 
 
 def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: Path) -> None:
@@ -34,7 +34,7 @@ def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: 
     TCP can take each other's port. Raises `KernelDied` (E-KERNEL) with the last step logged
     in the run's `folder`, and `ResourceError` (E-DISK).
     """
-    with left_out("rfc3987_syntax"):
+    with without_module("rfc3987_syntax"):
         import papermill
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
@@ -43,14 +43,14 @@ def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: 
     killed_before = out_of_memory_kills()
     with tempfile.TemporaryDirectory(prefix="dl") as sockets:
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k",
-                                             "shutdown_wait_time": GRACE},
+                                             "shutdown_wait_time": SHUTDOWN_SECONDS},
                            "NotebookClient": {"extra_arguments": [QUIET]}})
         try:
             with disk_errors(draft):
                 papermill.execute_notebook(
                     str(notebook), str(draft), parameters, config=settings,
                     kernel_name="python3", cwd=str(notebook.parent), progress_bar=False,
-                    autosave_cell_every=AUTOSAVE)
+                    autosave_cell_every=AUTOSAVE_SECONDS)
         except papermill.PapermillExecutionError as error:
             raise _as_ours(error) from None
         except (DeadKernelError, RuntimeError) as error:
@@ -60,7 +60,7 @@ def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: 
 
 
 @contextlib.contextmanager
-def left_out(module: str) -> Iterator[None]:
+def without_module(module: str) -> Iterator[None]:
     """Imports inside find no `module`, which whoever imports it can do without.
 
     jsonschema checks internationalised addresses with rfc3987_syntax, which takes more than a
@@ -117,7 +117,7 @@ def environment(**values: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def keep(draft: Path, target: Path, *, error: DeeplabError | None = None) -> None:
+def publish_notebook(draft: Path, target: Path, *, error: DeeplabError | None = None) -> None:
     """Put an executed draft in place of `target` if it is whole; `error` is why it ended early."""
     import nbformat
     try:

@@ -12,7 +12,7 @@ import sys
 
 from deeplab.runs.config import check_parameters
 from deeplab.runs.experiment import Experiment
-from deeplab.runs.launch import joined
+from deeplab.runs.launch import process_group
 from deeplab.support.errors import UsageError
 from deeplab.training.signals import die_with_parent
 
@@ -21,7 +21,7 @@ def main(parameters: str) -> None:
     """Train the run of these `parameters` (JSON, those of `row.ipynb`) with the other ranks."""
     die_with_parent()
     config = check_parameters(json.loads(parameters))
-    with joined(config.folder) as ranks:
+    with process_group(config.folder) as ranks:
         if ranks.world != config.world:
             raise UsageError.of("E-WORLD", "torchrun started another number of processes",
                                 found=ranks.world, expected=config.world,

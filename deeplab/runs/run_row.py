@@ -19,14 +19,14 @@ from typing import Any
 
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import changed, fingerprint, surroundings
-from deeplab.runs.notebook import environment, execute, keep
+from deeplab.runs.notebook import environment, execute, publish_notebook
 from deeplab.runs.result import finished_result, promote_outcome
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.files import (PROJECT, TEMPORARY, read_json, replace_file, sweep_temporaries,
                                    write_json)
 from deeplab.support.locks import TRAINER, locked, owner
-from deeplab.training.signals import ECHO, PARENT, SIGNALS, die_with_parent
+from deeplab.training.signals import PARENT, SAME_REQUEST_SECONDS, SIGNALS, die_with_parent
 
 NOTEBOOKS = PROJECT / "notebooks"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -66,9 +66,10 @@ def _run_notebook(config: RunConfig, mark: dict[str, str]) -> None:
                 "E-CHANGED", "something changed while the row ran; its result is not kept",
                 file=config.folder, found=", ".join(different), do="run the same command again")
     except (DeeplabError, KeyboardInterrupt) as error:
-        keep(draft, kept, error=error if isinstance(error, DeeplabError) else _stopped())
+        publish_notebook(draft, kept,
+                         error=error if isinstance(error, DeeplabError) else _stopped())
         raise
-    keep(draft, kept)
+    publish_notebook(draft, kept)
 
 
 def _prepare_folder(config: RunConfig, mark: dict[str, str]) -> int:
@@ -113,7 +114,7 @@ def forwarded_signals(folder: Path) -> Iterator[None]:
     asked: list[float] = []
 
     def forward(number: int, frame: object) -> None:
-        if asked and time.monotonic() - asked[0] < ECHO:
+        if asked and time.monotonic() - asked[0] < SAME_REQUEST_SECONDS:
             return
         asked.append(time.monotonic())
         trainer = owner(folder / TRAINER)

@@ -38,7 +38,7 @@ class Patience:
     stall_bytes: int = 1024
 
 
-class _Again(Exception):
+class TransientError(Exception):
     """A try that failed in a way that the next one may not."""
 
 
@@ -107,7 +107,7 @@ def _deliver(remote: Remote, part: Path, opener: urllib.request.OpenerDirector,
                 _forget(part)
             elif error.code not in TRANSIENT:
                 break
-        except (_Again, http.client.HTTPException, OSError) as error:
+        except (TransientError, http.client.HTTPException, OSError) as error:
             if isinstance(error, OSError) and error.errno in FULL_DISK:
                 raise disk_full(part) from error
             why = getattr(error, "reason", None) or error
@@ -142,7 +142,8 @@ def _transfer(remote: Remote, part: Path, opener: urllib.request.OpenerDirector,
         ceiling = total or remote.length or int(2e9 * remote.gigabytes)
         end = _append(response, part, start, ceiling, patience, lambda n: progress(n, total))
     if end < (total or remote.length or end):
-        raise _Again(f"the connection ended after {end:,} of {total or remote.length:,} bytes")
+        raise TransientError(
+            f"the connection ended after {end:,} of {total or remote.length:,} bytes")
 
 
 def _span(response: http.client.HTTPResponse, have: int, part: Path) -> tuple[int, int | None]:
@@ -153,7 +154,8 @@ def _span(response: http.client.HTTPResponse, have: int, part: Path) -> tuple[in
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     if not match or int(match[1]) != have:
         _forget(part)
-        raise _Again(f"asked from byte {have:,}, got {response.headers.get('Content-Range')!r}")
+        raise TransientError(
+            f"asked from byte {have:,}, got {response.headers.get('Content-Range')!r}")
     return have, int(match[2])
 
 
@@ -170,11 +172,11 @@ def _append(response: http.client.HTTPResponse, part: Path, start: int, ceiling:
             crash_point("download")
             if end > ceiling:
                 file.truncate(0)
-                raise _Again(f"more than the {ceiling:,} bytes that were to come")
+                raise TransientError(f"more than the {ceiling:,} bytes that were to come")
             if end - mark >= patience.stall_bytes:
                 mark, since = end, time.monotonic()
             elif time.monotonic() - since > patience.stall:
-                raise _Again(f"no progress for {patience.stall:g} s")
+                raise TransientError(f"no progress for {patience.stall:g} s")
         file.flush()
         os.fsync(file.fileno())
     return end

@@ -16,11 +16,11 @@ from deeplab.support.errors import LockedError
 from deeplab.support.files import disk_errors
 
 TRAINER = "trainer.lock"  # in a run's folder: held by the process that trains, and names it
-PATIENCE, PAUSE = 0.3, 0.03  # seconds; `is_locked` of another process holds it for an instant
+LOCK_SECONDS, RETRY_SECONDS = 0.3, 0.03  # `is_locked` elsewhere holds a lock for an instant
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: bool = False, patience: float = PATIENCE) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = False, patience: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the lock file `path` while the block runs, after its owner if `wait`.
 
     Otherwise an owner is given `patience` seconds to end. Raises `LockedError` (E-LOCKED)
@@ -72,5 +72,5 @@ def _acquire(file: IO[str], *, wait: bool, patience: float) -> bool:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        time.sleep(PAUSE)
+        time.sleep(RETRY_SECONDS)
     return False

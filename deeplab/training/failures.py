@@ -14,7 +14,7 @@ from deeplab.support.errors import DivergedError, ResourceError
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory")
 DEAD_WORKER = ("exited unexpectedly", "is killed by signal")  # after "DataLoader worker (pid 7)"
 LOST_WORKER = (ConnectionError, EOFError)  # of one that dies while it hands over a batch
-NOTICE = 1.0  # seconds, at most, from a lost connection to PyTorch's notice of the death
+NOTICE_SECONDS = 1.0  # seconds, at most, from a lost connection to PyTorch's notice of the death
 
 
 def check_finite(recent: list[float], *, step: int, lr: float) -> list[float]:
@@ -42,7 +42,7 @@ def check_weights(model: torch.nn.Module, step: int) -> None:
 
 
 @contextlib.contextmanager
-def explained(batch_size: int, workers: int) -> Iterator[None]:
+def translate_torch_errors(batch_size: int, workers: int) -> Iterator[None]:
     """Turn what PyTorch says of missing memory and dead loader processes into our errors.
 
     Raises `ResourceError`: E-OOM, E-WORKER. The batch is never made smaller silently: with
@@ -80,4 +80,4 @@ def _await_notice() -> None:
     it, and the notice would interrupt whatever runs then.
     """
     with contextlib.suppress(RuntimeError):
-        time.sleep(NOTICE)
+        time.sleep(NOTICE_SECONDS)

@@ -26,19 +26,19 @@ from deeplab.support.crash import crash_point
 from deeplab.support.errors import UsageError
 from deeplab.support.locks import TRAINER, locked
 from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
-from deeplab.training.failures import check_finite, check_weights, explained
-from deeplab.training.ranks import ALONE, Ranks
+from deeplab.training.failures import check_finite, check_weights, translate_torch_errors
+from deeplab.training.ranks import SINGLE_PROCESS, Ranks
 from deeplab.training.recipe import Losses, make_optimizer, poly_lr, segmentation_loss, set_lr
 from deeplab.training.runlog import RunLog
-from deeplab.training.signals import StopRequest, follow
+from deeplab.training.signals import StopRequest, die_with
 
 Evaluate = Callable[[DeepLabV3, Callable[[int, int], None]], Evaluation]
-PATIENCE = 15  # seconds; the loaders of a killed training may hold its lock for up to 5
+TRAINER_LOCK_SECONDS = 15  # seconds; the loaders of a killed training may hold its lock for up to 5
 SHOWN_LOSSES = 5  # of the steps before a divergence, in its message
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """Everything that decides how a training goes, beside network and data."""
 
     seed: int
@@ -63,8 +63,8 @@ class Settings:
         return self.is_evaluated(step) or step % self.checkpoint_every == 0
 
 
-def train(model: DeepLabV3, samples: TrainSamples, settings: Settings, *, folder: Path,
-          identity: dict[str, Any], evaluate: Evaluate, ranks: Ranks = ALONE,
+def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *, folder: Path,
+          identity: dict[str, Any], evaluate: Evaluate, ranks: Ranks = SINGLE_PROCESS,
           say: Callable[[str], None] = print) -> Evaluation:
     """Train `model` in place up to `settings.stop_step` and return its last evaluation.
 
@@ -75,8 +75,10 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: Settings, *, folder
     a signal; `LockedError` if another process trains here, `UsageError` (E-STEPS) if the run
     is beyond `stop_step`.
     """
-    alone = locked(folder / TRAINER, patience=PATIENCE) if ranks.is_first else nullcontext()
-    with StopRequest() as stop, alone, explained(settings.batch_size, settings.workers):
+    alone = (locked(folder / TRAINER, patience=TRAINER_LOCK_SECONDS) if ranks.is_first
+             else nullcontext())
+    with (StopRequest() as stop, alone,
+          translate_torch_errors(settings.batch_size, settings.workers)):
         torch.manual_seed(settings.seed + ranks.rank)
         checkpoints = Checkpoints(folder / "checkpoints", identity)
         run = Training(model, settings, ranks)
@@ -110,7 +112,7 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: Settings, *, folder
 class Training:
     """A network in training, its optimiser and its gradient scaler, for one of the `ranks`."""
 
-    def __init__(self, model: DeepLabV3, settings: Settings, ranks: Ranks):
+    def __init__(self, model: DeepLabV3, settings: TrainingSettings, ranks: Ranks):
         self.model, self.ranks, self.total_steps = model, ranks, settings.total_steps
         model.to(settings.device, memory_format=torch.channels_last).train()
         self.network = ranks.wrapped(model, settings.device)
@@ -143,8 +145,8 @@ def check_not_beyond(stop_step: int, step: int, folder: Path) -> None:
                             do="ask for more steps, or choose another folder with --results")
 
 
-def batches(samples: TrainSamples, settings: Settings, *, start_step: int,
-            ranks: Ranks = ALONE) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(samples: TrainSamples, settings: TrainingSettings, *, start_step: int,
+            ranks: Ranks = SINGLE_PROCESS) -> Iterator[tuple[Tensor, Tensor]]:
     """The batches of steps `start_step` to `stop_step` - 1: image (N, 3, H, W), label (N, H, W).
 
     Workers hand over bytes, which are normalised here, on the device that trains. The loader
@@ -156,13 +158,13 @@ def batches(samples: TrainSamples, settings: Settings, *, start_step: int,
                            total_steps=settings.stop_step, rank=ranks.rank, world=ranks.world)
     for crops in DataLoader(samples.crops, batch_sampler=sampler, num_workers=settings.workers,
                             generator=torch.Generator().manual_seed(start_step),
-                            worker_init_fn=partial(follow, os.getpid()),
+                            worker_init_fn=partial(die_with, os.getpid()),
                             pin_memory=settings.device.startswith("cuda")):
         yield crops.finish(settings.device)
 
 
 def train_step(network: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
-               image: Tensor, label: Tensor, *, lr: float, settings: Settings) -> Losses:
+               image: Tensor, label: Tensor, *, lr: float, settings: TrainingSettings) -> Losses:
     """One optimiser update on one batch; returns the losses before it."""
     device = settings.device
     image = image.to(device, non_blocking=True, memory_format=torch.channels_last)  # faster

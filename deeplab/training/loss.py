@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deeplab.evaluation.upsample import at_a_time, bilinear_weights
 
-STEEP = 80  # exp(-80) is still a normal number in float32
+LARGEST_EXPONENT = 80  # exp(-80) is still a normal number in float32
 
 
 def mean_cross_entropy(logits: Tensor, label: Tensor, *, ignore_index: int) -> Tensor:
@@ -36,7 +36,7 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
         # Each pixel needs its own only where exp() could come out as 0. A GPU does without the
         # question: to wait for the answer takes it longer
         cells = cells - cells.amax(-1, keepdim=True)
-        is_steep = cells.device.type != "cpu" or bool((cells < -STEEP).any())
+        may_underflow = cells.device.type != "cpu" or bool((cells < -LARGEST_EXPONENT).any())
         down, across = (bilinear_weights(length, pixels)[1].to(logits) for length, pixels in
                         zip(cells.shape[1:3], (height, width), strict=True))
         valid = label != ignore_index
@@ -51,7 +51,7 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
             for strip in (slice(top, min(top + rows, height)) for top in range(0, height, rows)):
                 full = torch.mm(down[strip], wide, out=strip_logits[:strip.stop - strip.start])
                 pixels = full.view(-1, classes)
-                if is_steep:
+                if may_underflow:
                     pixels -= pixels.amax(-1, keepdim=True)
                 total += _cross_entropy_(pixels, target[index, strip].flatten(),
                                          weight[index, strip].flatten())

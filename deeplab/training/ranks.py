@@ -1,6 +1,6 @@
 """One training shared by several processes: what a process must know of the others.
 
-`ALONE` is the ordinary case of a single process, in which nothing here does anything. With
+`SINGLE_PROCESS` is the ordinary case of a single process, in which nothing here does anything. With
 more, each process ("rank") takes its share of every batch, gradients are averaged, the first
 rank writes, and all of them agree after each step whether to go on.
 """
@@ -105,4 +105,4 @@ class Ranks:
                        image_mious=mious.tolist())
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = Ranks()

@@ -15,7 +15,7 @@ from deeplab.support.crash import crash_point
 from deeplab.support.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, kill, preemption
-ECHO = 2.0  # seconds in which further signals are the same request, sent to a whole group
+SAME_REQUEST_SECONDS = 2.0  # further signals within are the same request, sent to a group
 PARENT = "DEEPLAB_PARENT"  # names the process with which a child wants to end
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
@@ -41,7 +41,7 @@ class StopRequest:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if not self.requested:
             self.requested, self._asked = True, time.monotonic()
-        elif time.monotonic() - self._asked > ECHO:
+        elif time.monotonic() - self._asked > SAME_REQUEST_SECONDS:
             self._restore()
             os.kill(os.getpid(), number)
 
@@ -79,12 +79,12 @@ def die_with_parent() -> None:
     parent = os.environ.pop(PARENT, None)
     if parent is None or sys.platform != "linux":
         return
-    follow(int(parent))
+    die_with(int(parent))
     if os.getppid() != int(parent):  # it ended before we asked
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def follow(parent: int, worker: int | None = None) -> None:
+def die_with(parent: int, worker: int | None = None) -> None:
     """Ask Linux to end this process, by SIGKILL, when `parent` ends, if that started it.
 
     For the processes of a data loader (number `worker`) too: they would look for their parent

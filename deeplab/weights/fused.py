@@ -132,14 +132,14 @@ class FusedDeepLabV3(nn.Module):
             for block in stage:
                 self.blocks.append(FusedBlock(block, side=side))
                 side = _shrunk(side, block.conv2)
-        self.views = nn.ModuleList(
+        self.branches = nn.ModuleList(
             FusedConv.of(branch[0], branch[1], side=side) for branch in (aspp.point, *aspp.atrous))
-        self.image = FusedConv.of(aspp.image[0], aspp.image[1], side=None)
+        self.image_pooling = FusedConv.of(aspp.image_pooling[0], aspp.image_pooling[1], side=None)
         # the fusion by parts of its input channels: a convolution of each view, and the pooled one
-        weight, bias = folded(aspp.fusion[0], aspp.fusion[1])
-        *parts, pooled = weight.split(len(self.image.bias), dim=1)
-        self.fusion = nn.ModuleList(
-            FusedConv(part, torch.zeros_like(bias), like=aspp.fusion[0], side=side)
+        weight, bias = folded(aspp.project[0], aspp.project[1])
+        *parts, pooled = weight.split(len(self.image_pooling.bias), dim=1)
+        self.project = nn.ModuleList(
+            FusedConv(part, torch.zeros_like(bias), like=aspp.project[0], side=side)
             for part in parts)
         self.register_buffer("bias", bias.detach().clone(), persistent=False)
         self.register_buffer("pooled_weight", pooled.detach().permute(1, 0, 2, 3).contiguous(),
@@ -152,8 +152,8 @@ class FusedDeepLabV3(nn.Module):
         x = self.stem(image.contiguous(memory_format=torch.channels_last))
         x = self.blocks(self.maxpool(x))
         fused = self._pooled_part(x)
-        for view, fusion in zip(self.views, self.fusion, strict=True):
-            fused = fusion(view(x), added=fused, relu=fusion is self.fusion[-1])
+        for view, fusion in zip(self.branches, self.project, strict=True):
+            fused = fusion(view(x), added=fused, relu=fusion is self.project[-1])
         return Logits(self.classifier(fused, relu=False).contiguous(), None)
 
     def _pooled_part(self, x: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ class FusedDeepLabV3(nn.Module):
 
         (N, c_out, h, w): the same in every cell but the outermost, where taps fall outside.
         """
-        pooled = self.image(x.mean((2, 3), keepdim=True))[..., 0, 0]
+        pooled = self.image_pooling(x.mean((2, 3), keepdim=True))[..., 0, 0]
         taps = (pooled @ self.pooled_weight.flatten(1)).unflatten(1, self.pooled_weight.shape[1:])
         down, across = (inside(length, kernel).to(taps) for length, kernel in
                         zip(x.shape[-2:], taps.shape[-2:], strict=True))

@@ -19,7 +19,7 @@ VOC = DATASETS["voc"]
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
 
-def joined(*chunks):
+def process_group(*chunks):
     """The bytes of a PNG file of (kind, data) chunks, whose checksums are right."""
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -29,7 +29,7 @@ def joined(*chunks):
 def png(*, width, height, bits, color_type, pixels, more=()):
     """A PNG written by hand, so that no library decides how the pixels are stored."""
     header = struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, 0)
-    return joined((b"IHDR", header), *more, (b"IDAT", zlib.compress(pixels)), (b"IEND", b""))
+    return process_group((b"IHDR", header), *more, (b"IDAT", zlib.compress(pixels)), (b"IEND", b""))
 
 
 def pillow(content):

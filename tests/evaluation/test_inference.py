@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from deeplab.evaluation import upsample
-from deeplab.evaluation.inference import augmented, evaluate, slide, whole, window_slices
+from deeplab.evaluation.inference import (augmented, evaluate, slide_inference, whole_inference,
+                                          window_slices)
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
 from deeplab.support.errors import DataError, UsageError
 
@@ -56,8 +57,8 @@ def half_size(image: np.ndarray) -> torch.Tensor:
 
 def test_the_whole_image_gives_the_networks_logits_or_their_softmax():
     model, image = TinyNetwork().eval(), image_of(33, 41)
-    assert torch.equal(whole(model, image), model(image).main)
-    assert torch.equal(whole(model, image, probabilities=True), model(image).main.softmax(1))
+    assert torch.equal(whole_inference(model, image), model(image).main)
+    assert torch.equal(whole_inference(model, image, probabilities=True), model(image).main.softmax(1))
 
 
 @pytest.mark.parametrize(("length", "window", "stride", "starts"), [
@@ -92,9 +93,9 @@ def test_a_stride_that_leaves_gaps_is_refused(stride):
 
 def test_sliding_a_network_without_context_is_the_same_as_not_sliding():
     image = image_of(23, 31)
-    got = slide(Pixels(), image, window=(8, 10), stride=(5, 6))
+    got = slide_inference(Pixels(), image, window=(8, 10), stride=(5, 6))
     torch.testing.assert_close(got, image.softmax(1), rtol=0, atol=1e-6)
-    got = slide(Pixels(), image, window=(8, 10), stride=(5, 6), probabilities=False)
+    got = slide_inference(Pixels(), image, window=(8, 10), stride=(5, 6), probabilities=False)
     torch.testing.assert_close(got, image, rtol=0, atol=1e-6)
 
 
@@ -103,7 +104,7 @@ def test_a_pixel_gets_the_mean_of_the_probabilities_of_the_windows_that_see_it()
     model, image = TinyNetwork().eval(), image_of(10, 14)
     left, right = (F.interpolate(model(image[..., at:at + 10]).main, (10, 10), mode="bilinear")
                    .softmax(1) for at in (0, 4))
-    got = slide(model, image, window=(10, 10), stride=(7, 7))
+    got = slide_inference(model, image, window=(10, 10), stride=(7, 7))
     torch.testing.assert_close(got[..., :4], left[..., :4])
     torch.testing.assert_close(got[..., 4:10], (left[..., 4:] + right[..., :6]) / 2)
     torch.testing.assert_close(got[..., 10:], right[..., 6:])
@@ -111,7 +112,7 @@ def test_a_pixel_gets_the_mean_of_the_probabilities_of_the_windows_that_see_it()
 
 def test_a_window_larger_than_the_image_sees_the_whole_image():
     model, image = TinyNetwork().eval(), image_of(33, 41)
-    got = slide(model, image, window=(100, 99), stride=(50, 50), probabilities=False)
+    got = slide_inference(model, image, window=(100, 99), stride=(50, 50), probabilities=False)
     want = F.interpolate(model(image).main, (33, 41), mode="bilinear", align_corners=False)
     assert torch.equal(got, want)
 
@@ -123,7 +124,7 @@ def test_window_and_stride_are_height_then_width():
         seen.append(tuple(view.shape[-2:]))
         return Pixels()(view)
 
-    slide(model, image_of(20, 40), window=(10, 16), stride=(10, 12))
+    slide_inference(model, image_of(20, 40), window=(10, 16), stride=(10, 12))
     assert seen == [(10, 16)] * 2 * 3
 
 
@@ -207,7 +208,7 @@ def test_a_pass_can_slide_and_average_scales_and_mirror_images():
                            **sizes)
     model.eval()
     image, label = dataset[1]
-    outputs = augmented(lambda view: slide(model, view, **sizes), half_size(image)[None],
+    outputs = augmented(lambda view: slide_inference(model, view, **sizes), half_size(image)[None],
                         scales=(0.75, 1.0), flip=True)
     mean = sum(F.interpolate(output, label.shape, mode="bilinear") for output in outputs) / 4
     counts = confusion_matrix(mean.argmax(1)[0], label, num_classes=3)

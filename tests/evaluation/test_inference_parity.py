@@ -8,7 +8,7 @@ import pytest
 import torch
 from reference_weights import REFERENCE, filled, inventory, reference_input
 
-from deeplab.evaluation.inference import augmented, slide, whole
+from deeplab.evaluation.inference import augmented, slide_inference, whole_inference
 from deeplab.evaluation.upsample import upsampled_argmax, upsampled_mean
 from deeplab.model.weights import model_for
 from deeplab.table.rows import get_row
@@ -27,8 +27,8 @@ def model():
 @pytest.mark.parametrize("case", CASES)
 def test_inference_equals_the_peers(model, case):
     forward, averaging = CASES[case]["forward"], CASES[case]["tta"]
-    predict = partial(whole, model) if forward["mode"] == "whole" else partial(
-        slide, model, window=forward["cropsize"], stride=forward["stride"])
+    predict = partial(whole_inference, model) if forward["mode"] == "whole" else partial(
+        slide_inference, model, window=forward["cropsize"], stride=forward["stride"])
     predict = partial(predict, probabilities=averaging["use_probs_before_resize"])
     with torch.inference_mode():
         outputs = augmented(predict, reference_input(*SIZE), scales=averaging["multiscale"],

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from toy_training import toy_train
 
-from deeplab.runs.launch import joined
+from deeplab.runs.launch import process_group
 from deeplab.training import loop
 
 
@@ -37,7 +37,7 @@ def arm(folder: Path, rank: int) -> None:
 
 def main(folder: str) -> None:
     """Train with the other ranks in `folder`."""
-    with joined(Path(folder)) as ranks:
+    with process_group(Path(folder)) as ranks:
         arm(Path(folder), ranks.rank)
         toy_train(Path(folder), ranks=ranks, identity={"processes": ranks.world})
 

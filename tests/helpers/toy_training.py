@@ -17,8 +17,8 @@ from deeplab.data.sampling import TrainSamples
 from deeplab.evaluation.inference import evaluate
 from deeplab.model.network import DeepLabV3
 from deeplab.training.checkpoint import Checkpoints
-from deeplab.training.loop import Settings, train
-from deeplab.training.ranks import ALONE
+from deeplab.training.loop import TrainingSettings, train
+from deeplab.training.ranks import SINGLE_PROCESS
 
 torch.set_num_threads(1)
 CLASSES, SIZE, CROP = 4, 48, 32
@@ -58,14 +58,14 @@ def toy_model(seed: int = 0) -> DeepLabV3:
     return model
 
 
-def toy_settings(**changes) -> Settings:
+def toy_settings(**changes) -> TrainingSettings:
     """Twelve steps; evaluations after 5, 10 and 12, checkpoints after 3, 5, 6, 9, 10 and 12."""
     facts = dict(seed=3, batch_size=4, total_steps=STEPS, stop_step=STEPS, base_lr=0.05,
                  weight_decay=1e-4, evaluate_every=5, checkpoint_every=3, log_every=1)
-    return Settings(**facts | changes)
+    return TrainingSettings(**facts | changes)
 
 
-def toy_train(folder: Path, *, ranks=ALONE, scored: int = 5, model=None, data=None, identity=None,
+def toy_train(folder: Path, *, ranks=SINGLE_PROCESS, scored: int = 5, model=None, data=None, identity=None,
               **changes):
     """Train in `folder`; `scored` images are evaluated, none for 0."""
     model, data = model or toy_model(), data or ToySet()

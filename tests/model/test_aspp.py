@@ -27,13 +27,13 @@ def test_with_a_1x1_fusion_it_equals_torchvisions():
     theirs = TorchvisionASPP(16, RATES, out_channels=8).eval()
     randomise_norms(theirs)
     prefixes = {"convs.0": "point", "convs.1": "atrous.0", "convs.2": "atrous.1",
-                "convs.3": "atrous.2", "project": "fusion"}
+                "convs.3": "atrous.2", "project": "project"}
     weights = {}
     for key, value in theirs.state_dict().items():
-        key = key.replace("convs.4.1", "image.0").replace("convs.4.2", "image.1")
+        key = key.replace("convs.4.1", "image_pooling.0").replace("convs.4.2", "image_pooling.1")
         old = next((old for old in prefixes if key.startswith(old)), None)
         weights[key if old is None else key.replace(old, prefixes[old])] = value
-    ours = ASPP(c_in=16, c_out=8, atrous_rates=RATES, fusion_kernel=1).eval()
+    ours = ASPP(c_in=16, c_out=8, atrous_rates=RATES, project_kernel=1).eval()
     ours.load_state_dict(weights)
     x = random(2, 16, 11, 14)
     torch.testing.assert_close(ours(x), theirs(x))

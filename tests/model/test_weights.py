@@ -75,7 +75,7 @@ def test_names_of_the_two_peers_pair_up_as_in_the_tested_map():
 
 def test_the_pooled_branch_moves_between_first_and_last(slim_weights):
     """Our fusion reads (1x1, three rates, pooled); mmsegmentation's the pooled branch first."""
-    ours = slim_weights["aspp.fusion.0.weight"]
+    ours = slim_weights["aspp.project.0.weight"]
     theirs = to_mmsegmentation(slim_weights)["decode_head.bottleneck.conv.weight"]
     c_out = ours.shape[0]
     torch.testing.assert_close(theirs[:, :c_out], ours[:, 4 * c_out:])

@@ -7,9 +7,9 @@ import io
 import pytest
 
 from deeplab.report import results
-from deeplab.runs import result
 from deeplab.report.results import (COLUMNS, collect, run_command, run_folders, table_csv,
                                     write_table)
+from deeplab.runs import result
 from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.result import finished_result, promote_outcome
 from deeplab.support.errors import DataError

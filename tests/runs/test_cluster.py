@@ -18,7 +18,7 @@ from small_table import (ROWS, config_of, damaged_files, draw_twins, environment
 
 from deeplab.cli.main import main
 from deeplab.runs import cluster
-from deeplab.runs.cluster import run_on_cluster, sbatch_script, starts
+from deeplab.runs.cluster import dry_run_text, run_on_cluster, sbatch_script
 from deeplab.support.errors import DataError, UsageError
 from deeplab.support.locks import owner
 
@@ -97,13 +97,13 @@ def test_rows_of_a_lost_worker_run_again_and_finished_ones_never(
 
 @needs_dask
 def test_a_cluster_that_is_not_there_is_said_so(configs, monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(UsageError, match="E-CLUSTER there is no such cluster(.|\n)*dask scheduler"):
         run_on_cluster(configs, f"tcp://127.0.0.1:{free_port()}")
 
 
 @pytest.mark.parametrize("function, where", [(run_on_cluster, "tcp://127.0.0.1:1"),
-                                             (run_on_cluster, "slurm"), (starts, "slurm")])
+                                             (run_on_cluster, "slurm"), (dry_run_text, "slurm")])
 def test_without_the_extra_it_is_named(configs, monkeypatch, function, where):
     for name in ("dask", "distributed", "dask_jobqueue"):
         monkeypatch.setitem(sys.modules, name, None)

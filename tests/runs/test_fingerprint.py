@@ -164,7 +164,7 @@ def test_several_changes_are_all_named(project, config):
 
 def test_the_whole_package_is_read_and_every_decisive_part_is_there(config):
     assert all((module.PACKAGE / part).exists() for part in module.DECISIVE)
-    assert len(module.code()) == len(set(module.DECISIVE))
+    assert len(module.code_identity()) == len(set(module.DECISIVE))
 
 
 def test_a_part_that_an_old_record_does_not_have_counts_as_changed():

@@ -12,7 +12,7 @@ from papermill.iorw import write_ipynb
 
 from deeplab.runs import run_row
 from deeplab.runs.config import RunConfig
-from deeplab.runs.notebook import keep
+from deeplab.runs.notebook import publish_notebook
 from deeplab.support.errors import ResourceError
 from deeplab.support.files import JsonLines, atomic_write, write_json
 from deeplab.training.checkpoint import Checkpoints
@@ -103,5 +103,5 @@ def test_on_a_full_disk_the_old_file_stays_and_the_error_says_so(tmp_path, write
 
 def test_a_draft_that_was_cut_never_becomes_the_notebook(tmp_path):
     atomic_write(tmp_path / "draft", '{"cells": [')
-    keep(tmp_path / "draft", tmp_path / "notebook.ipynb")
+    publish_notebook(tmp_path / "draft", tmp_path / "notebook.ipynb")
     assert not list(tmp_path.iterdir())

@@ -14,12 +14,12 @@ from toy_training import (KILLED, STEPS, exit_code, forked, in_child, log_lines,
                           newest_step, run_digest, toy_model, toy_train)
 
 from deeplab.runs import launch as launch_module
-from deeplab.runs.launch import joined, launch
+from deeplab.runs.launch import launch, process_group
 from deeplab.support.errors import CheckpointError, DivergedError, ResourceError, Stopped
 from deeplab.support.files import atomic_write
 from deeplab.training import loop
 from deeplab.training.checkpoint import Checkpoints
-from deeplab.training.ranks import ALONE, Ranks
+from deeplab.training.ranks import SINGLE_PROCESS, Ranks
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 
@@ -120,7 +120,7 @@ def score_ranks(path, count, rank, world, port):
     from deeplab.evaluation.inference import evaluate
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1",
                       MASTER_PORT=str(port), LOCAL_RANK=str(rank))
-    ranks = Ranks.join(timeout=20) if world > 1 else ALONE
+    ranks = Ranks.join(timeout=20) if world > 1 else SINGLE_PROCESS
     model = toy_model(seed=rank)  # of different statistics until they are shared
     for value in model.parameters() if world > 1 else []:
         torch.distributed.broadcast(value.data, 0)
@@ -165,7 +165,7 @@ def test_launch_starts_dead_or_hanging_ranks_afresh(reference, tmp_path, monkeyp
 
 
 def test_what_ranks_that_cannot_start_said_is_passed_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(launch_module, "TRIES", 1)
+    monkeypatch.setattr(launch_module, "STARTS_WITHOUT_PROGRESS", 1)
     with pytest.raises(ResourceError, match="E-RANK the ranks ended 1 times") as caught:
         run_launch(tmp_path, monkeypatch, module="no_such_module")
     assert "No module named no_such_module" in str(caught.value)
@@ -208,7 +208,7 @@ def test_an_error_of_a_rank_is_raised_where_it_was_launched(tmp_path, monkeypatc
     def diverges(folder):
         os.environ.update(RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", LOCAL_RANK="0",
                           MASTER_PORT=str(free_port()))
-        with joined(folder) as ranks:
+        with process_group(folder) as ranks:
             toy_train(folder, ranks=ranks, base_lr=1e30)
 
     def start(folder):

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from deeplab.runs.notebook import left_out
+from deeplab.runs.notebook import without_module
 
 SCRIPT = """
 import sys
-from deeplab.runs.notebook import left_out
-with left_out("rfc3987_syntax"):
+from deeplab.runs.notebook import without_module
+with without_module("rfc3987_syntax"):
     import papermill
 assert "rfc3987_syntax" not in sys.modules
 import nbformat
@@ -32,12 +32,12 @@ def test_papermill_comes_without_the_grammar_and_still_validates_notebooks():
 
 def test_a_module_is_left_out_inside_and_can_be_had_afterwards(monkeypatch):
     monkeypatch.delitem(sys.modules, "this", raising=False)
-    with left_out("this"), pytest.raises(ImportError):
+    with without_module("this"), pytest.raises(ImportError):
         import this  # noqa: F401
     assert "this" not in sys.modules
 
 
 def test_a_module_that_is_there_already_stays():
-    with left_out("subprocess"):
+    with without_module("subprocess"):
         assert sys.modules["subprocess"] is subprocess
     assert sys.modules["subprocess"] is subprocess

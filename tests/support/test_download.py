@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 
-import pytest
 import bad_server
+import pytest
 from bad_server import BODY, Answer, serving
 
 from deeplab.support.download import Patience, fetch

@@ -29,7 +29,7 @@ def test_found_and_expected_that_are_long_take_a_line_each():
 
 def test_the_code_is_the_first_word():
     assert DataError.of("E-PAIR", "3 labels are missing").code == "E-PAIR"
-    assert DeeplabError("E-ALONE").code == "E-ALONE"
+    assert DeeplabError("E-SINGLE_PROCESS").code == "E-SINGLE_PROCESS"
 
 
 def test_an_error_survives_the_way_out_of_a_worker_process():

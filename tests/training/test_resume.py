@@ -16,7 +16,7 @@ from deeplab.support.errors import DivergedError, LockedError, ResourceError, Us
 from deeplab.support.files import sha256
 from deeplab.support.locks import TRAINER, locked
 from deeplab.training import loop
-from deeplab.training.failures import explained
+from deeplab.training.failures import translate_torch_errors
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +285,7 @@ def test_the_late_notice_of_a_killed_loader_interrupts_nothing_else():
     previous = signal.signal(signal.SIGALRM, notice)
     try:
         with pytest.raises(ResourceError, match="E-WORKER(.|\n)*Connection reset by peer"):
-            with explained(4, workers=1):
+            with translate_torch_errors(4, workers=1):
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
                 raise ConnectionResetError(104, "Connection reset by peer")
         time.sleep(0.1)
@@ -295,7 +295,7 @@ def test_the_late_notice_of_a_killed_loader_interrupts_nothing_else():
 
 
 def test_two_trainings_in_one_folder_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "PATIENCE", 0.1)
+    monkeypatch.setattr(loop, "TRAINER_LOCK_SECONDS", 0.1)
     with locked(tmp_path / TRAINER), pytest.raises(LockedError, match=f"pid {os.getpid()}"):
         toy_train(tmp_path)
 

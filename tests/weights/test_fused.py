@@ -14,7 +14,7 @@ NETWORKS = {
     "d16": dict(output_stride=16, atrous_rates=(6, 12, 18)),
     "r101": dict(output_stride=16, atrous_rates=(6, 12, 18), depth=101),
     "7x7 stem": dict(output_stride=16, atrous_rates=(6, 12, 18), stem="7x7"),
-    "paper": dict(output_stride=16, atrous_rates=(6, 12, 18), fusion_kernel=1,
+    "paper": dict(output_stride=16, atrous_rates=(6, 12, 18), project_kernel=1,
                   multi_grid=(1, 2, 4)),
 }
 

@@ -49,14 +49,14 @@ def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
     if not isinstance(got, Tensor):
         return f"Expected a map (N, 8, 9, 11); got {got!r}."
     if got.shape == torch.cat(views, 1).shape:
-        return "These are the five views side by side; `aspp.fusion` makes one map of them."
+        return "These are the five views side by side; `aspp.project` makes one map of them."
     if got.shape != wanted.shape:
         return f"Expected a map {tuple(wanted.shape)}; got {tuple(got.shape)}."
     if torch.allclose(got, wanted, atol=1e-5):
         return None
     with torch.inference_mode():
-        image_first = aspp.fusion(torch.cat([views[-1], *views[:-1]], 1))
-        reversed_rates = aspp.fusion(torch.cat([views[0], *views[3:0:-1], views[4]], 1))
+        image_first = aspp.project(torch.cat([views[-1], *views[:-1]], 1))
+        reversed_rates = aspp.project(torch.cat([views[0], *views[3:0:-1], views[4]], 1))
     if torch.allclose(got, image_first, atol=1e-5):
         return "The image-level view comes first; the fusion was trained with it last."
     if torch.allclose(got, reversed_rates, atol=1e-5):
@@ -67,13 +67,13 @@ def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
 
 @exercise("5.3", "You can price a pyramid before building it.")
 def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], int]) -> str | None:
-    """Compare `attempt(c_in, c_out, rates, fusion_kernel)` with the parameters of an `ASPP`."""
+    """Compare `attempt(c_in, c_out, rates, project_kernel)` with the parameters of an `ASPP`."""
     for c_in, c_out, rates, kernel in ((40, 12, (2,), 1), (40, 12, RATES, 1), (40, 12, RATES, 3),
                                        (2048, 512, RATES, 3)):
         got = attempt(c_in, c_out, rates, kernel)
         views = len(rates) + 2
         with torch.device("meta"):
-            aspp = ASPP(c_in=c_in, c_out=c_out, atrous_rates=rates, fusion_kernel=kernel)
+            aspp = ASPP(c_in=c_in, c_out=c_out, atrous_rates=rates, project_kernel=kernel)
         wanted = sum(weight.numel() for weight in aspp.parameters())
         if got == wanted:
             continue

@@ -40,7 +40,7 @@ def mixed(aspp: ASPP, on: Sequence[bool]) -> Iterator[None]:
     if len(on) != len(view_names(aspp)):
         raise UsageError.of("E-INPUT", "the mixer needs one switch per view", found=len(on),
                             expected=f"{len(view_names(aspp))}: {', '.join(view_names(aspp))}")
-    fusion = aspp.fusion[0]
+    fusion = aspp.project[0]
     gains = torch.tensor(on, dtype=torch.float32).repeat_interleave(fusion.in_channels // len(on))
     hook = fusion.register_forward_pre_hook(
         lambda _, inputs: (inputs[0] * gains.to(inputs[0].device)[:, None, None],))

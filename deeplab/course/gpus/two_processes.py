@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from deeplab.course.quick import demo_experiment
-from deeplab.runs.launch import joined, launch
+from deeplab.runs.launch import launch, process_group
 from deeplab.support.files import read_json, write_json
 from deeplab.training.loop import batches
 from deeplab.training.ranks import Ranks
@@ -104,7 +104,7 @@ def gradient(network: nn.Module, image: Tensor, label: Tensor) -> Tensor:
 
 def main(folder: Path) -> None:
     """Be one of the processes; the first one writes the report."""
-    with joined(folder) as ranks:
+    with process_group(folder) as ranks:
         found = findings(ranks)
         if ranks.is_first:
             write_json(folder / REPORT, found)

@@ -17,7 +17,7 @@ from deeplab.course.inference.trimap import border_band
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.data.augment import EvalTransform
 from deeplab.data.labelset import LabelSet
-from deeplab.evaluation.inference import augmented, predict, whole, window_slices
+from deeplab.evaluation.inference import augmented, predict, whole_inference, window_slices
 from deeplab.evaluation.upsample import upsampled_argmax
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
                                    figure, house_style, label_colours, picture)
@@ -63,7 +63,7 @@ def with_scales_and_flip(model: DeepLabV3, x: Tensor,
                          shape: tuple[int, int]) -> np.ndarray:
     """The prediction (H, W) from the mean over `SCALES`, each also mirrored; x is (1, 3, h, w)."""
     with torch.inference_mode():
-        outputs = augmented(partial(whole, model), x, scales=SCALES, flip=True)
+        outputs = augmented(partial(whole_inference, model), x, scales=SCALES, flip=True)
         return upsampled_argmax(outputs, *shape)[0].numpy()
 
 

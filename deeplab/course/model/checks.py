@@ -17,8 +17,8 @@ from deeplab.model.network import DeepLabV3
 
 RATES = (6, 12, 18)
 TORCHVISION = {"convs.0.": "point.", "convs.1.": "atrous.0.", "convs.2.": "atrous.1.",
-               "convs.3.": "atrous.2.", "convs.4.1.": "image.0.", "convs.4.2.": "image.1.",
-               "project.": "fusion."}  # their prefix: ours
+               "convs.3.": "atrous.2.", "convs.4.1.": "image_pooling.0.", "convs.4.2.": "image_pooling.1.",
+               "project.": "project."}  # their prefix: ours
 
 
 @exercise("6.1", "Three calls and one bilinear step: that is DeepLabV3.")
@@ -93,7 +93,7 @@ def check_our_name(attempt: Callable[[str], str]) -> str | None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         theirs, x = TorchvisionASPP(6, RATES, out_channels=8).eval(), torch.randn(1, 6, 9, 11)
-        ours = ASPP(c_in=6, c_out=8, atrous_rates=RATES, fusion_kernel=1).eval()
+        ours = ASPP(c_in=6, c_out=8, atrous_rates=RATES, project_kernel=1).eval()
     renamed: dict[str, Tensor] = {}
     for key, value in theirs.state_dict().items():
         prefix = next(prefix for prefix in TORCHVISION if key.startswith(prefix))

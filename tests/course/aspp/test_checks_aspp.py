@@ -35,12 +35,12 @@ def test_a_wrong_share_is_told_what_is_wrong(mistake, message):
 
 
 def views(aspp, x):
-    image = aspp.image(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
+    image = aspp.image_pooling(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
     return [aspp.point(x), *(branch(x) for branch in aspp.atrous), image]
 
 
 def in_order(*order):
-    return lambda aspp, x: aspp.fusion(torch.cat([views(aspp, x)[index] for index in order], 1))
+    return lambda aspp, x: aspp.project(torch.cat([views(aspp, x)[index] for index in order], 1))
 
 
 def in_cascade(aspp, x):
@@ -48,7 +48,7 @@ def in_cascade(aspp, x):
     chain = [aspp.point(x)]
     for branch in aspp.atrous:
         chain.append(branch(chain[-1][:, :6]))
-    return aspp.fusion(torch.cat([*chain, aspp.image_features(x)], 1))
+    return aspp.project(torch.cat([*chain, aspp.image_features(x)], 1))
 
 
 def test_the_five_views_in_order_are_correct():
@@ -59,7 +59,7 @@ def test_the_five_views_in_order_are_correct():
     (in_order(4, 0, 1, 2, 3), "comes first"),
     (in_order(0, 3, 2, 1, 4), "falling order"),
     (in_cascade, "each view reads x"),
-    (lambda aspp, x: torch.cat(views(aspp, x), 1), "aspp.fusion"),
+    (lambda aspp, x: torch.cat(views(aspp, x), 1), "aspp.project"),
     (lambda aspp, x: aspp.point(x)[:, :1], "Expected a map"),
     (lambda aspp, x: views(aspp, x), "Expected a map"),
 ])
@@ -68,11 +68,11 @@ def test_a_wrong_fusion_is_told_what_is_wrong(mistake, message):
     assert "not yet" in verdict and message in verdict
 
 
-def parameters(c_in, c_out, rates, fusion_kernel, *, norm=2, bias=0, fused=None, points=2):
+def parameters(c_in, c_out, rates, project_kernel, *, norm=2, bias=0, fused=None, points=2):
     count = len(rates) + 2
     fused = count if fused is None else fused
     total = points * c_in * c_out + len(rates) * 9 * c_in * c_out
-    total += fusion_kernel ** 2 * fused * c_out * c_out
+    total += project_kernel ** 2 * fused * c_out * c_out
     return total + (norm + bias) * c_out * (count + 1 - (2 - points))
 
 

@@ -39,7 +39,7 @@ def test_a_view_switched_off_reaches_the_fusion_as_zeros(aspp, off):
         views[off] = torch.zeros_like(views[off])
         with aspp_mixer.mixed(aspp, aspp_mixer.one_off(5)[1 + off]):
             got = aspp(x)
-    torch.testing.assert_close(got, aspp.fusion(torch.cat(views, 1)))
+    torch.testing.assert_close(got, aspp.project(torch.cat(views, 1)))
 
 
 def test_the_network_is_itself_again_afterwards(aspp):

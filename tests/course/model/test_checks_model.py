@@ -89,8 +89,8 @@ def test_the_table_of_prefixes_is_correct():
 @pytest.mark.parametrize(("mistake", "message"), [
     (lambda key: key, "has no weight of that name"),
     (lambda key: our_name(key, {"convs.1.": "atrous.1."}), "at another rate"),
-    (lambda key: our_name(key, {"convs.4.1.": "image.1."}), "begins with the pooling"),
-    (lambda key: our_name(key, {"convs.0.": "fusion."}), "for another weight"),
+    (lambda key: our_name(key, {"convs.4.1.": "image_pooling.1."}), "begins with the pooling"),
+    (lambda key: our_name(key, {"convs.0.": "project."}), "for another weight"),
     (lambda key: None, "got None"),
 ])
 def test_a_wrong_name_is_told_what_is_wrong(mistake, message):
