@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: table test lab clean
+.PHONY: table test lab example clean
 
 table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo profile
 	$(BIN)/deeplab table
@@ -17,6 +17,10 @@ test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a tim
 lab: $(VENV)/ready  ## open the course
 	$(BIN)/jupyter lab notebooks
 
+example:  ## after `make table`: commit its table and figures as the example of the README
+	rm -rf results/example && mkdir results/example
+	cp -r results/demo/table.csv results/demo/table.md results/demo/figures results/example
+
 $(VENV)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "deeplab needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
@@ -27,4 +31,4 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	@touch $@
 
 clean:  ## remove the environment, drawn data and demo runs
-	rm -rf $(VENV) data/miniature results/demo/*_d8 results/demo/*_d16
+	rm -rf $(VENV) data/miniature results/demo

@@ -11,19 +11,19 @@ from deeplab.table.rows import load_rows
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-DEMO = PROJECT / "results" / "demo"
+EXAMPLE = PROJECT / "results" / "example"
 LEAST = {"ade20k": 20, "voc": 30, "cityscapes": 30, "context": 30, "context59": 30}  # mIoU
 
 
 def test_its_table_is_that_of_the_committed_run():
-    table = (DEMO / "table.md").read_text(encoding="utf-8")
+    table = (EXAMPLE / "table.md").read_text(encoding="utf-8")
     rows = [line for line in table.splitlines() if line.startswith("| ")]
     assert len(rows) == 2 + len(load_rows())
     assert "\n".join(rows) in README
 
 
 def test_the_committed_run_is_whole_and_as_good_as_is_promised():
-    table = pd.read_csv(DEMO / "table.csv").set_index("row_id")
+    table = pd.read_csv(EXAMPLE / "table.csv").set_index("row_id")
     assert list(table.index) == list(load_rows())
     assert table.complete.all() and not table.dirty.any() and table.commit.nunique() == 1
     assert (table.miou >= table.dataset.map(LEAST)).all()
