@@ -58,7 +58,8 @@ def launch(module: str, arguments: Sequence[str], *, processes: int, folder: Pat
         say(f"a rank died or hung; going on from step {checkpoints.newest}")
     raise ResourceError.of(
         "E-RANK", f"the ranks ended {STARTS_WITHOUT_PROGRESS} times without a new checkpoint",
-        file=folder, found="\n" + last_words(folder / "ranks.log"), expected=f"{processes} processes that live",
+        file=folder, found="\n" + last_words(folder / "ranks.log"),
+        expected=f"{processes} processes that live",
         do="read ranks.log; the same command goes on from the last checkpoint")
 
 

@@ -17,8 +17,8 @@ from deeplab.model.network import DeepLabV3
 
 RATES = (6, 12, 18)
 TORCHVISION = {"convs.0.": "point.", "convs.1.": "atrous.0.", "convs.2.": "atrous.1.",
-               "convs.3.": "atrous.2.", "convs.4.1.": "image_pooling.0.", "convs.4.2.": "image_pooling.1.",
-               "project.": "project."}  # their prefix: ours
+               "convs.3.": "atrous.2.", "convs.4.1.": "image_pooling.0.",
+               "convs.4.2.": "image_pooling.1.", "project.": "project."}  # their prefix: ours
 
 
 @exercise("6.1", "Three calls and one bilinear step: that is DeepLabV3.")
