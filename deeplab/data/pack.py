@@ -22,6 +22,7 @@ from deeplab.support.files import atomic_write
 
 FORMAT = "deeplab pack 1"
 LENGTH = 8  # bytes at the end that hold the length of the index
+PACKS = "packed"  # the folder of packs in a dataset's root
 
 
 class Source(NamedTuple):
@@ -40,7 +41,7 @@ class Source(NamedTuple):
 
 def pack_path(root: Path, name: str, split: str) -> Path:
     """Where the pack of a split of dataset `name` lies below the dataset's root."""
-    return root / "packed" / f"{name}-{split}.pack"
+    return root / PACKS / f"{name}-{split}.pack"
 
 
 def write_pack(path: Path, samples: Iterable[tuple[np.ndarray, np.ndarray]],

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.data.catalog import LabelSet, get_dataset
+from deeplab.data.pack import PACKS
 from deeplab.miniature.scenes import Painter, vocabulary
 from deeplab.support.errors import UsageError
 from deeplab.support.files import data_folder, read_json, write_folder
@@ -65,13 +66,19 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether `folder` holds a twin as it would be drawn now, with every byte in place."""
+    """Whether `folder` holds a twin as it would be drawn now, with every byte in place.
+
+    Packs, which are made of a twin's files and check themselves, may lie beside them.
+    """
     if not (folder / STAMP).is_file():
         return False
     stamp = read_json(folder / STAMP)
-    return stamp["version"] == version() and stamp["bytes"] == sum(
-        path.stat().st_size for path in folder.rglob("*")
-        if path.is_file() and path.name != STAMP)
+    if stamp["version"] != version():
+        return False
+    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")
+             if path.is_file() and path.name != STAMP and path.parent.name != PACKS}
+    return stamp.get("files") == {name: _digest(path.read_bytes())
+                                  for name, path in sorted(there.items())}
 
 
 @functools.cache
@@ -86,13 +93,18 @@ def version() -> str:
 
 
 def _stamped(drawn: Iterator[File], name: str, seed: int) -> Iterator[File]:
-    """The same files, and last the stamp that says what they are and how long in all."""
-    total = 0
+    """The same files, and last the stamp that says what they are, with a digest of each."""
+    digests = {}
     for path, content in drawn:
-        total += len(content)
+        digests[path] = _digest(content)
         yield path, content
-    stamp = {"dataset": name, "seed": seed, "version": version(), "bytes": total}
+    stamp = {"dataset": name, "seed": seed, "version": version(),
+             "files": dict(sorted(digests.items()))}
     yield STAMP, json.dumps(stamp, indent=1).encode()
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:16]
 
 
 def _draw(label_set: LabelSet, seed: int) -> Iterator[File]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -215,11 +216,25 @@ def test_a_twin_that_is_there_is_left_alone(tiny, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
-def test_a_changed_drawing_or_a_lost_file_draws_it_anew(tiny, tmp_path, monkeypatch):
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_pack_beside_the_files_is_no_damage(tiny, tmp_path):
+    samples = SegmentationDataset("voc", miniature("voc", tmp_path), "val")
+    path = samples.pack()
+    assert miniature("voc", tmp_path) and path.is_file()
+
+
+def test_a_changed_drawing_or_a_damaged_file_draws_it_anew(tiny, tmp_path, monkeypatch):
     folder = miniature("voc", tmp_path)
     before = content(folder)
     image = next(folder.rglob("*.jpg"))
-    for damage in (image.unlink, lambda: image.write_bytes(b"")):
+    damages = (image.unlink, lambda: image.write_bytes(b""), lambda: flip_a_bit(image),
+               lambda: shutil.copy(image, image.with_name("one_more.jpg")))
+    for damage in damages:
         damage()
         assert content(miniature("voc", tmp_path)) == before
     (folder / "VOCdevkit/left.over").touch()
