@@ -72,5 +72,5 @@ def test_training_on_one_image_is_refused_in_plain_words():
     with pytest.raises(UsageError, match=r"E-BATCH.*\n.*batch of 1.*\n.*raise the batch size"):
         aspp(x)
     assert aspp.eval()(x).shape == (1, 8, 5, 5)
-    aspp.train().image[1].eval()
+    aspp.train().image_pooling[1].eval()
     assert aspp(x).shape == (1, 8, 5, 5)

@@ -116,7 +116,7 @@ def _name_hint(got: str, wanted: str, ours: ASPP) -> str:
     if got.startswith("atrous.") and wanted.startswith("atrous."):
         return ("That loads, for the shapes agree, but at another rate. Theirs counts the 1x1 "
                 "branch as convs.0; ours counts the rates from atrous.0.")
-    if wanted.startswith("image."):
+    if wanted.startswith("image_pooling."):
         return ("Their image branch begins with the pooling, which has no weights: its "
                 "convolution is number 1 and its BatchNorm number 2.")
     return f"That place is for another weight; expected {wanted}."
