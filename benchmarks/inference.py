@@ -1,6 +1,6 @@
 """Seconds for one 512 x 512 image: ours as written, ours optimised, and the peers' networks.
 
-The peers' heads are narrower than the table's (256 channels, 1x1 fusion), so that they compare
+The peers' heads are narrower than the table's (256 channels, 1x1 projection), so that they compare
 by GFLOP/s and not by seconds.
 """
 
@@ -28,12 +28,12 @@ def ours(row_id: str) -> DeepLabV3:
 
 
 def our_gflops(model: DeepLabV3, image: torch.Tensor) -> float:
-    """What our network needs: the pooled view need not be convolved with the others."""
-    fusion = model.aspp.project[0]
-    share = fusion.out_channels / fusion.in_channels
+    """What our network needs: the pooled branch need not be convolved with the others."""
+    projection = model.aspp.project[0]
+    share = projection.out_channels / projection.in_channels
     cells = model.backbone(image).conv5
-    views = cells.new_zeros(1, fusion.in_channels, *cells.shape[-2:])
-    return needed_gflops(model, image) - share * needed_gflops(fusion, views)
+    maps = cells.new_zeros(1, projection.in_channels, *cells.shape[-2:])
+    return needed_gflops(model, image) - share * needed_gflops(projection, maps)
 
 
 def main() -> None:

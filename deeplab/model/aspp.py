@@ -10,12 +10,12 @@ from deeplab.support.errors import UsageError
 
 
 class ASPP(nn.Module):
-    """Five views of one map, concatenated and fused (Sec. 3.3, Fig. 5).
+    """Five branches of one map, concatenated and fused (Sec. 3.3, Fig. 5).
 
     A 1x1 convolution, a 3x3 convolution at each of `atrous_rates`, and the mean of the
     whole map, in this order. Input (N, c_in, h, w), output (N, c_out, h, w).
-    Paper: 256 channels and a 1x1 fusion. The published table: 512 channels and a 3x3
-    fusion (`ssseg/modules/models/segmentors/deeplabv3/aspp.py`), hence the default.
+    Paper: 256 channels and a 1x1 projection. The published table: 512 channels and a 3x3
+    projection (`ssseg/modules/models/segmentors/deeplabv3/aspp.py`), hence the default.
     """
 
     def __init__(self, *, c_in: int, c_out: int, atrous_rates: tuple[int, ...],
@@ -30,11 +30,11 @@ class ASPP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The fused map; raises `UsageError` (E-BATCH), see `image_features`."""
-        views = [self.point(x), *(branch(x) for branch in self.atrous), self.image_features(x)]
-        return self.project(torch.cat(views, dim=1))
+        branches = [self.point(x), *(branch(x) for branch in self.atrous), self.image_features(x)]
+        return self.project(torch.cat(branches, dim=1))
 
     def image_features(self, x: Tensor) -> Tensor:
-        """The image-level view: one vector per image, spread over the map: (N, c_out, h, w).
+        """The image-level branch: one vector per image, spread over the map: (N, c_out, h, w).
 
         Raises `UsageError` (E-BATCH) when training on a single image: BatchNorm would
         normalise each channel over one value only and always give its bias.

@@ -43,7 +43,7 @@ class DeepLabV3(nn.Module):
     """The network of the published table; the paper's own by other arguments.
 
     Paper (Sec. 3.3, 4.1): `channels=256, project_kernel=1, multi_grid=(1, 2, 4)`, no auxiliary
-    head. Here the defaults are the table's: 512 channels, 3x3 fusion, no Multi-Grid
+    head. Here the defaults are the table's: 512 channels, 3x3 projection, no Multi-Grid
     (`ssseg/configs/_base_/segmentors/deeplabv3.py`). `width` scales every channel count.
     The parts can be called one by one: in eval mode the auxiliary logits are
     `model.aux_classifier(model.backbone(image).conv4)`.

@@ -73,7 +73,7 @@ def to_sssegmentation(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_mmsegmentation(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our weights under mmsegmentation's names, the pooled branch first in the fusion."""
+    """Our weights under mmsegmentation's names, the pooled branch first in the projection."""
     rolled = {**state_dict, PROJECT: _roll_branches(state_dict[PROJECT], 1)}
     return _rename(rolled, {ours: theirs for theirs, ours in MMSEGMENTATION.items()})
 
@@ -184,9 +184,9 @@ def _rename(weights: Mapping[str, Tensor], prefixes: dict[str, str]) -> dict[str
     return renamed
 
 
-def _roll_branches(fusion: Tensor, blocks: int) -> Tensor:
-    """Roll the fusion's input channels by whole branches; 1 brings the last one first."""
-    return fusion.roll(blocks * fusion.shape[0], dims=1)
+def _roll_branches(projection: Tensor, blocks: int) -> Tensor:
+    """Roll the projection's input channels by whole branches; 1 brings the last one first."""
+    return projection.roll(blocks * projection.shape[0], dims=1)
 
 
 def stem_of(weights: Mapping[str, Tensor], prefix: str = "") -> str:

@@ -1,6 +1,6 @@
 """The same logits with less work: the network of `network`, rearranged for inference.
 
-Nothing is approximated. BatchNorm's constants go into the weights, the pooled view is not
+Nothing is approximated. BatchNorm's constants go into the weights, the pooled branch is not
 convolved where it is constant, and products with padding are not computed; only the order of
 sums changes, so that logits agree to about 1e-5.
 """
@@ -135,7 +135,7 @@ class FusedDeepLabV3(nn.Module):
         self.branches = nn.ModuleList(
             FusedConv.of(branch[0], branch[1], side=side) for branch in (aspp.point, *aspp.atrous))
         self.image_pooling = FusedConv.of(aspp.image_pooling[0], aspp.image_pooling[1], side=None)
-        # the fusion by parts of its input channels: a convolution of each view, and the pooled one
+        # the projection by parts of its input channels: one convolution per branch, and the pooled
         weight, bias = folded(aspp.project[0], aspp.project[1])
         *parts, pooled = weight.split(len(self.image_pooling.bias), dim=1)
         self.project = nn.ModuleList(
@@ -152,14 +152,14 @@ class FusedDeepLabV3(nn.Module):
         x = self.stem(image.contiguous(memory_format=torch.channels_last))
         x = self.blocks(self.maxpool(x))
         fused = self._pooled_part(x)
-        for view, fusion in zip(self.branches, self.project, strict=True):
-            fused = fusion(view(x), added=fused, relu=fusion is self.project[-1])
+        for branch, projection in zip(self.branches, self.project, strict=True):
+            fused = projection(branch(x), added=fused, relu=projection is self.project[-1])
         return Logits(self.classifier(fused, relu=False).contiguous(), None)
 
     def _pooled_part(self, x: Tensor) -> Tensor:
-        """What the fusion makes of the pooled view, one vector spread over the map, and its bias.
+        """What the projection makes of the pooled branch, with its bias: (N, c_out, h, w).
 
-        (N, c_out, h, w): the same in every cell but the outermost, where taps fall outside.
+        The same in every cell but the outermost, where taps fall outside.
         """
         pooled = self.image_pooling(x.mean((2, 3), keepdim=True))[..., 0, 0]
         taps = (pooled @ self.pooled_weight.flatten(1)).unflatten(1, self.pooled_weight.shape[1:])

@@ -22,8 +22,8 @@ def randomise_norms(module: torch.nn.Module) -> None:
             value.copy_(0.5 + torch.rand(value.shape, generator=generator))
 
 
-def test_with_a_1x1_fusion_it_equals_torchvisions():
-    """The paper's fusion; torchvision too concatenates the pooled branch last."""
+def test_with_a_1x1_projection_it_equals_torchvisions():
+    """The paper's projection; torchvision too concatenates the pooled branch last."""
     theirs = TorchvisionASPP(16, RATES, out_channels=8).eval()
     randomise_norms(theirs)
     prefixes = {"convs.0": "point", "convs.1": "atrous.0", "convs.2": "atrous.1",
@@ -50,13 +50,13 @@ def test_a_branch_equals_a_dense_kernel_with_holes(branch):
     torch.testing.assert_close(conv(x), F.conv2d(x, holes, padding=rate))
 
 
-def test_the_image_level_view_is_the_same_everywhere_and_ignores_places():
+def test_the_image_level_branch_is_the_same_everywhere_and_ignores_places():
     aspp = ASPP(c_in=4, c_out=8, atrous_rates=RATES).eval()
     x = random(1, 4, 6, 5)
-    view = aspp.image_features(x)
-    assert view.shape == (1, 8, 6, 5)
-    assert torch.equal(view, view[..., :1, :1].expand_as(view))
-    torch.testing.assert_close(aspp.image_features(x.flip(2, 3)), view)
+    branch = aspp.image_features(x)
+    assert branch.shape == (1, 8, 6, 5)
+    assert torch.equal(branch, branch[..., :1, :1].expand_as(branch))
+    torch.testing.assert_close(aspp.image_features(x.flip(2, 3)), branch)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (7, 7)])

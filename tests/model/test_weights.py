@@ -40,7 +40,7 @@ def zeros(row) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def slim_weights() -> dict[str, torch.Tensor]:
-    """A slim network's weights, of which no two fusion channels are alike."""
+    """A slim network's weights, of which no two projection channels are alike."""
     torch.manual_seed(0)
     return build_model(VOC, "demo").state_dict()
 
@@ -74,7 +74,7 @@ def test_names_of_the_two_peers_pair_up_as_in_the_tested_map():
 
 
 def test_the_pooled_branch_moves_between_first_and_last(slim_weights):
-    """Our fusion reads (1x1, three rates, pooled); mmsegmentation's the pooled branch first."""
+    """Our projection reads (1x1, three rates, pooled); mmsegmentation's the pooled branch first."""
     ours = slim_weights["aspp.project.0.weight"]
     theirs = to_mmsegmentation(slim_weights)["decode_head.bottleneck.conv.weight"]
     c_out = ours.shape[0]
@@ -170,7 +170,7 @@ def test_weights_that_do_not_fit_are_refused_with_the_keys(change, message):
     assert caught.value.code == "E-WEIGHTS"
 
 
-def test_a_scalar_fusion_in_mmsegmentations_names_is_refused_and_not_rolled():
+def test_a_scalar_projection_in_mmsegmentations_names_is_refused_and_not_rolled():
     weights = empty(inventory("mmsegmentation", "deeplabv3_r50-d8_voc12aug"))
     weights["decode_head.bottleneck.conv.weight"] = torch.zeros(())
     with pytest.raises(CheckpointError, match="1 of another shape"):

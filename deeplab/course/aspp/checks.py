@@ -1,4 +1,4 @@
-"""Checks of lesson 5: positions with all nine taps, the five views fused, parameters counted."""
+"""Checks of lesson 5: positions with all nine taps, the five branches fused, parameters counted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_share_with_all_nine(attempt: Callable[[int, int], float]) -> str | Non
     return None
 
 
-@exercise("5.2", "Five views, one after the other in channels, fused into one map.")
+@exercise("5.2", "Five branches, one after the other in channels, fused into one map.")
 def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
     """Compare `attempt(aspp, x)` with `aspp(x)` for a small pyramid in eval mode."""
     with torch.random.fork_rng(devices=[]):
@@ -45,24 +45,24 @@ def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
         aspp, x = ASPP(c_in=6, c_out=8, atrous_rates=(1, 2, 3)).eval(), torch.randn(2, 6, 9, 11)
     with torch.inference_mode():
         got, wanted = attempt(aspp, x.clone()), aspp(x)
-        views = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
+        branches = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
     if not isinstance(got, Tensor):
         return f"Expected a map (N, 8, 9, 11); got {got!r}."
-    if got.shape == torch.cat(views, 1).shape:
-        return "These are the five views side by side; `aspp.project` makes one map of them."
+    if got.shape == torch.cat(branches, 1).shape:
+        return "These are the five branches side by side; `aspp.project` makes one map of them."
     if got.shape != wanted.shape:
         return f"Expected a map {tuple(wanted.shape)}; got {tuple(got.shape)}."
     if torch.allclose(got, wanted, atol=1e-5):
         return None
     with torch.inference_mode():
-        image_first = aspp.project(torch.cat([views[-1], *views[:-1]], 1))
-        reversed_rates = aspp.project(torch.cat([views[0], *views[3:0:-1], views[4]], 1))
+        image_first = aspp.project(torch.cat([branches[-1], *branches[:-1]], 1))
+        reversed_rates = aspp.project(torch.cat([branches[0], *branches[3:0:-1], branches[4]], 1))
     if torch.allclose(got, image_first, atol=1e-5):
-        return "The image-level view comes first; the fusion was trained with it last."
+        return "The image-level branch comes first; the projection was trained with it last."
     if torch.allclose(got, reversed_rates, atol=1e-5):
         return "The rates are in falling order; take the branches as they stand in aspp.atrous."
-    return ("Right shape, wrong values. Order: 1x1, rising rates, image level; each view reads x "
-            "itself, not the view before.")
+    return ("Right shape, wrong values. Order: 1x1, rising rates, image level; each branch reads x "
+            "itself, not the branch before.")
 
 
 @exercise("5.3", "You can price a pyramid before building it.")
@@ -71,22 +71,23 @@ def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], in
     for c_in, c_out, rates, kernel in ((40, 12, (2,), 1), (40, 12, RATES, 1), (40, 12, RATES, 3),
                                        (2048, 512, RATES, 3)):
         got = attempt(c_in, c_out, rates, kernel)
-        views = len(rates) + 2
+        branches = len(rates) + 2
         with torch.device("meta"):
             aspp = ASPP(c_in=c_in, c_out=c_out, atrous_rates=rates, project_kernel=kernel)
         wanted = sum(weight.numel() for weight in aspp.parameters())
         if got == wanted:
             continue
-        case = f"{c_in} -> {c_out} channels, rates {rates}, fusion {kernel}x{kernel}: "
-        fusion = kernel ** 2 * views * c_out ** 2
+        case = f"{c_in} -> {c_out} channels, rates {rates}, projection {kernel}x{kernel}: "
+        projection = kernel ** 2 * branches * c_out ** 2
         hints = {
-            wanted - 2 * c_out * (views + 1): "BatchNorm is missing: a scale and a shift for each "
-                                              "output channel, after every convolution.",
-            wanted + c_out * (views + 1): "these convolutions have no bias; BatchNorm shifts.",
-            wanted - fusion + kernel ** 2 * c_out ** 2: f"the fusion reads all {views} views, "
-                                                        f"{views * c_out} channels.",
-            wanted - fusion - 2 * c_out: "the fusion is missing.",
-            wanted - c_in * c_out - 2 * c_out: "one 1x1 view is missing: the point or the image.",
+            wanted - 2 * c_out * (branches + 1):
+                "BatchNorm is missing: a scale and a shift for each output channel, after every "
+                "convolution.",
+            wanted + c_out * (branches + 1): "these convolutions have no bias; BatchNorm shifts.",
+            wanted - projection + kernel ** 2 * c_out ** 2:
+                f"the projection reads all {branches} branches, {branches * c_out} channels.",
+            wanted - projection - 2 * c_out: "the projection is missing.",
+            wanted - c_in * c_out - 2 * c_out: "one 1x1 branch is missing: the point or the image.",
         }
         return case + hints.get(got, f"got {got:,}, expected {wanted:,}.")
     return None

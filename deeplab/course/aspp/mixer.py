@@ -1,4 +1,4 @@
-"""Switch the views of ASPP off, one by one, and see what a trained network still makes of it.
+"""Switch the branches of ASPP off, one by one, and see what a trained network still makes of it.
 
 `draw` is the picture for one setting of the switches, `strip` shows each switch off in turn, and
 `explore` shows the strip or, on request, puts `draw` behind buttons.
@@ -25,24 +25,25 @@ from deeplab.runs.experiment import Experiment
 from deeplab.support.errors import UsageError
 
 
-def view_names(aspp: ASPP) -> list[str]:
-    """What to call the views, in the order in which they are concatenated."""
+def branch_names(aspp: ASPP) -> list[str]:
+    """What to call the branches, in the order in which they are concatenated."""
     rates = [branch[0].dilation[0] for branch in aspp.atrous]
     return ["1x1", *(f"rate {rate}" for rate in rates), "image"]
 
 
 @contextlib.contextmanager
 def mixed(aspp: ASPP, on: Sequence[bool]) -> Iterator[None]:
-    """Inside, the views that are not `on` reach the fusion as zeros.
+    """Inside, the branches that are not `on` reach the projection as zeros.
 
-    Raises `UsageError` (E-INPUT) unless there is one switch per view.
+    Raises `UsageError` (E-INPUT) unless there is one switch per branch.
     """
-    if len(on) != len(view_names(aspp)):
-        raise UsageError.of("E-INPUT", "the mixer needs one switch per view", found=len(on),
-                            expected=f"{len(view_names(aspp))}: {', '.join(view_names(aspp))}")
-    fusion = aspp.project[0]
-    gains = torch.tensor(on, dtype=torch.float32).repeat_interleave(fusion.in_channels // len(on))
-    hook = fusion.register_forward_pre_hook(
+    if len(on) != len(branch_names(aspp)):
+        raise UsageError.of("E-INPUT", "the mixer needs one switch per branch", found=len(on),
+                            expected=f"{len(branch_names(aspp))}: {', '.join(branch_names(aspp))}")
+    projection = aspp.project[0]
+    channels = projection.in_channels // len(on)  # of one branch
+    gains = torch.tensor(on, dtype=torch.float32).repeat_interleave(channels)
+    hook = projection.register_forward_pre_hook(
         lambda _, inputs: (inputs[0] * gains.to(inputs[0].device)[:, None, None],))
     try:
         yield
@@ -68,12 +69,12 @@ def mixed_prediction(experiment: Experiment, model: DeepLabV3, number: int,
 
 @house_style
 def draw(experiment: Experiment, model: DeepLabV3, *, number: int, on: Sequence[bool]) -> Figure:
-    """Evaluation image `number`: label, prediction with the views that are `on`, its errors."""
+    """Evaluation image `number`: label, prediction with the branches that are `on`, its errors."""
     image, label = experiment.eval_set[number]
     label_set = experiment.config.label_set
     prediction, miou = mixed_prediction(experiment, model, number, on)
     _, best = mixed_prediction(experiment, model, number, [True] * len(on))
-    change = "all views on" if all(on) else f"{miou - best:+.1f} points"
+    change = "all branches on" if all(on) else f"{miou - best:+.1f} points"
     fig = figure(2.6)
     axes = fig.subplots(1, 4)
     picture(axes[0], image, f"image {number}")
@@ -86,9 +87,9 @@ def draw(experiment: Experiment, model: DeepLabV3, *, number: int, on: Sequence[
 
 @house_style
 def strip(experiment: Experiment, model: DeepLabV3, *, number: int) -> Figure:
-    """The same image with all views on and with each of them off: what `explore` can show."""
+    """The same image with all branches on and with each of them off: what `explore` can show."""
     label, label_set = experiment.eval_set[number][1], experiment.config.label_set
-    names = view_names(model.aspp)
+    names = branch_names(model.aspp)
     fig = figure(3.9)
     axes = fig.subplots(2, 4).ravel()
     picture(axes[0], experiment.eval_set[number][0], f"image {number}")
@@ -98,7 +99,7 @@ def strip(experiment: Experiment, model: DeepLabV3, *, number: int) -> Figure:
         prediction, miou = mixed_prediction(experiment, model, number, on)
         off = next(compress(names, (not is_on for is_on in on)), None)
         picture(ax, label_colours(prediction, label_set),
-                f"{f'without {off}' if off else 'all five views'}: {miou:.0f} %")
+                f"{f'without {off}' if off else 'all five branches'}: {miou:.0f} %")
         shown.append(prediction)
     class_legend(fig, classes_by_area(shown, label_set), label_set)
     return fig
@@ -113,7 +114,7 @@ def explore(experiment: Experiment, model: DeepLabV3, *, number: int = 0,
     if interactive and find_spec("ipywidgets"):
         _switches(experiment, model, number)
         return
-    names = ", ".join(view_names(model.aspp))
+    names = ", ".join(branch_names(model.aspp))
     show(strip(experiment, model, number=number),
          alt=f"Image {number}, its label, the prediction, and that without each of: {names}.")
     if interactive:
@@ -121,11 +122,11 @@ def explore(experiment: Experiment, model: DeepLabV3, *, number: int = 0,
 
 
 def _switches(experiment: Experiment, model: DeepLabV3, number: int) -> None:
-    """One button per view, a slider for the image, and the picture that they ask for."""
+    """One button per branch, a slider for the image, and the picture that they ask for."""
     from IPython.display import display
     from ipywidgets import HBox, Image, IntSlider, ToggleButton, VBox
 
-    buttons = [ToggleButton(value=True, description=name) for name in view_names(model.aspp)]
+    buttons = [ToggleButton(value=True, description=name) for name in branch_names(model.aspp)]
     chooser = IntSlider(number, 0, len(experiment.eval_set) - 1, description="image",
                         continuous_update=False)
     shown = Image(format="png")

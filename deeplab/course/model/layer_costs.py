@@ -60,7 +60,7 @@ def piece_modules(model: DeepLabV3) -> dict[str, nn.Module]:
     return {"stem": backbone.stem, "conv2": backbone.layer1, "conv3": backbone.layer2,
             "conv4": backbone.layer3, "conv5": backbone.layer4, "ASPP, 1x1": aspp.point,
             "ASPP, three rates": aspp.atrous, "ASPP, image level": aspp.image_pooling,
-            "ASPP, fusion": aspp.project, "classifier": model.classifier,
+            "ASPP, projection": aspp.project, "classifier": model.classifier,
             "auxiliary head": model.aux_classifier}
 
 

@@ -34,13 +34,13 @@ def test_a_wrong_share_is_told_what_is_wrong(mistake, message):
     assert "not yet" in verdict and message in verdict
 
 
-def views(aspp, x):
+def branches(aspp, x):
     image = aspp.image_pooling(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
     return [aspp.point(x), *(branch(x) for branch in aspp.atrous), image]
 
 
 def in_order(*order):
-    return lambda aspp, x: aspp.project(torch.cat([views(aspp, x)[index] for index in order], 1))
+    return lambda aspp, x: aspp.project(torch.cat([branches(aspp, x)[index] for index in order], 1))
 
 
 def in_cascade(aspp, x):
@@ -51,19 +51,19 @@ def in_cascade(aspp, x):
     return aspp.project(torch.cat([*chain, aspp.image_features(x)], 1))
 
 
-def test_the_five_views_in_order_are_correct():
+def test_the_five_branches_in_order_are_correct():
     assert "correct" in checks.check_fused(in_order(0, 1, 2, 3, 4))
 
 
 @pytest.mark.parametrize(("mistake", "message"), [
     (in_order(4, 0, 1, 2, 3), "comes first"),
     (in_order(0, 3, 2, 1, 4), "falling order"),
-    (in_cascade, "each view reads x"),
-    (lambda aspp, x: torch.cat(views(aspp, x), 1), "aspp.project"),
+    (in_cascade, "each branch reads x"),
+    (lambda aspp, x: torch.cat(branches(aspp, x), 1), "aspp.project"),
     (lambda aspp, x: aspp.point(x)[:, :1], "Expected a map"),
-    (lambda aspp, x: views(aspp, x), "Expected a map"),
+    (lambda aspp, x: branches(aspp, x), "Expected a map"),
 ])
-def test_a_wrong_fusion_is_told_what_is_wrong(mistake, message):
+def test_a_wrong_projection_is_told_what_is_wrong(mistake, message):
     verdict = checks.check_fused(mistake)
     assert "not yet" in verdict and message in verdict
 
@@ -84,8 +84,8 @@ def test_parameters_counted_by_hand_are_correct():
 @pytest.mark.parametrize(("options", "message"), [
     ({"norm": 0}, "BatchNorm is missing"),
     ({"bias": 1}, "no bias"),
-    ({"fused": 1}, "reads all 3 views"),
-    ({"points": 1}, "one 1x1 view"),
+    ({"fused": 1}, "reads all 3 branches"),
+    ({"points": 1}, "one 1x1 branch"),
     ({"points": 0}, "expected"),
 ])
 def test_wrong_parameters_are_told_what_is_wrong(options, message):

@@ -1,4 +1,4 @@
-"""The mixer silences views exactly, leaves the network as it was, and always draws something."""
+"""The mixer silences branches exactly, leaves the network as it was, and always draws something."""
 
 import numpy as np
 import pytest
@@ -26,20 +26,20 @@ def untrained():
     return experiment, experiment.model.eval()
 
 
-def test_views_are_named_in_the_order_of_concatenation(aspp):
-    assert aspp_mixer.view_names(aspp) == ["1x1", "rate 1", "rate 2", "rate 3", "image"]
+def test_branches_are_named_in_the_order_of_concatenation(aspp):
+    assert aspp_mixer.branch_names(aspp) == ["1x1", "rate 1", "rate 2", "rate 3", "image"]
 
 
 @pytest.mark.parametrize("off", range(5))
-def test_a_view_switched_off_reaches_the_fusion_as_zeros(aspp, off):
-    """The oracle: the fusion applied to the views, one of them replaced by zeros."""
+def test_a_branch_switched_off_reaches_the_projection_as_zeros(aspp, off):
+    """The oracle: the projection applied to the branches, one of them replaced by zeros."""
     x = torch.randn(2, 6, 9, 11)
     with torch.inference_mode():
-        views = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
-        views[off] = torch.zeros_like(views[off])
+        branches = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
+        branches[off] = torch.zeros_like(branches[off])
         with aspp_mixer.mixed(aspp, aspp_mixer.one_off(5)[1 + off]):
             got = aspp(x)
-    torch.testing.assert_close(got, aspp.project(torch.cat(views, 1)))
+    torch.testing.assert_close(got, aspp.project(torch.cat(branches, 1)))
 
 
 def test_the_network_is_itself_again_afterwards(aspp):
@@ -51,7 +51,7 @@ def test_the_network_is_itself_again_afterwards(aspp):
 
 
 def test_a_switch_too_few_is_refused(aspp):
-    with pytest.raises(UsageError, match="E-INPUT the mixer needs one switch per view"):
+    with pytest.raises(UsageError, match="E-INPUT the mixer needs one switch per branch"):
         with aspp_mixer.mixed(aspp, (True,) * 4):
             pass
 

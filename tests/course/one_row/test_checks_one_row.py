@@ -35,22 +35,22 @@ def test_a_wrong_count_is_told_what_is_wrong(mistake, message):
     assert "not yet" in verdict and message in verdict
 
 
-def whole_inference(manifest, files, *, known=True):
+def complete(manifest, files, *, known=True):
     return [entry["step"] for entry in manifest if (entry["file"] in files or not known)
             and hashlib.sha256(files[entry["file"]]).hexdigest() == entry["sha256"]]
 
 
 def test_the_newest_whole_checkpoint_is_correct():
-    assert checks.check_trusted(lambda manifest, files: max(whole_inference(manifest, files), default=None)
+    assert checks.check_trusted(lambda manifest, files: max(complete(manifest, files), default=None)
                                 ).startswith("Exercise 11.2: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [
     (lambda manifest, files: max(entry["step"] for entry in manifest), "only if its SHA-256 fits"),
-    (lambda manifest, files: (whole_inference(manifest, files) or [None])[-1], "need not be in order"),
-    (lambda manifest, files: max(whole_inference(manifest, files), default=0), "the answer is None"),
-    (lambda manifest, files: min(whole_inference(manifest, files), default=None), "expected 300"),
-    (lambda manifest, files: max(whole_inference(manifest, files, known=False), default=None),
+    (lambda manifest, files: (complete(manifest, files) or [None])[-1], "need not be in order"),
+    (lambda manifest, files: max(complete(manifest, files), default=0), "the answer is None"),
+    (lambda manifest, files: min(complete(manifest, files), default=None), "expected 300"),
+    (lambda manifest, files: max(complete(manifest, files, known=False), default=None),
      "may be missing"),
 ])
 def test_a_wrong_choice_is_told_what_is_wrong(mistake, message):
