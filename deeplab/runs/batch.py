@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.run_row import THREAD_VARIABLES
 from deeplab.runs.status import duration, read_status, status_line
 from deeplab.support.files import open_output
-from deeplab.training.signals import PARENT, SIGNALS
+from deeplab.training.signals import PARENT, signal_handler
 
 POLL_SECONDS = 0.2  # seconds between two looks at the processes
 SAVE_SECONDS = 90  # seconds that rows get to save after Ctrl-C
@@ -93,15 +93,9 @@ def run_rows(configs: list[RunConfig], *, jobs: int,
     return summary(ended, len(configs), time.monotonic() - begin, say)
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGUSR1 raise `KeyboardInterrupt` inside, as Ctrl-C does."""
-    previous = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+def interruptible() -> contextlib.AbstractContextManager[None]:
+    """A context in which SIGTERM and SIGUSR1 raise `KeyboardInterrupt`, as Ctrl-C does."""
+    return signal_handler(signal.default_int_handler)
 
 
 def longest_first(configs: list[RunConfig]) -> list[Job]:

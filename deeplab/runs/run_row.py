@@ -26,7 +26,8 @@ from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.files import (PROJECT, TEMPORARY, read_json, replace_file, sweep_temporaries,
                                    write_json)
 from deeplab.support.locks import TRAINER, locked, owner
-from deeplab.training.signals import PARENT, SAME_REQUEST_SECONDS, SIGNALS, die_with_parent
+from deeplab.training.signals import (PARENT, SAME_REQUEST_SECONDS, die_with_parent,
+                                      signal_handler)
 
 NOTEBOOKS = PROJECT / "notebooks"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -122,16 +123,13 @@ def forwarded_signals(folder: Path) -> Iterator[None]:
             raise KeyboardInterrupt
         os.kill(trainer[0], signal.SIGUSR1)
 
-    previous = {number: signal.signal(number, forward) for number in SIGNALS}
     try:
-        yield
+        with signal_handler(forward):
+            yield
     except (KeyboardInterrupt, DeeplabError) as error:
         if not asked or isinstance(error, Stopped):
             raise
         raise _stopped() from None
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _stopped() -> Stopped:

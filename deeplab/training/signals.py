@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 from deeplab.support.crash import crash_point
@@ -20,39 +21,47 @@ PARENT = "DEEPLAB_PARENT"  # names the process with which a child wants to end
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
+@contextlib.contextmanager
+def signal_handler(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Let `handler` take SIGINT, SIGTERM and SIGUSR1 inside the block; the earlier ones return.
+
+    Outside the main thread signals cannot be caught; then nothing is.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    previous = {number: signal.signal(number, handler) for number in SIGNALS if is_main}
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
+
+
 class StopRequest:
     """Context in which SIGINT, SIGTERM and SIGUSR1 set `requested` instead of ending the process.
 
     A signal two seconds later acts at once as it would have without us: nothing is lost, since
-    the last checkpoint is whole. Outside the main thread signals cannot be caught; then nothing is.
+    the last checkpoint is whole. Outside the main thread nothing is caught.
     """
 
     def __init__(self) -> None:
         self.requested = False
         self._asked = 0.0
-        self._previous: dict[int, Callable | int | None] = {}
+        self._handler = contextlib.ExitStack()
 
     def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                self._previous[number] = signal.signal(number, self._ask)
+        self._handler.enter_context(signal_handler(self._ask))
         return self
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if not self.requested:
             self.requested, self._asked = True, time.monotonic()
         elif time.monotonic() - self._asked > SAME_REQUEST_SECONDS:
-            self._restore()
+            self._handler.close()
             os.kill(os.getpid(), number)
 
     def __exit__(self, kind: type | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
+        self._handler.close()
 
     def watch(self, step: int, total_steps: int) -> Callable[[int, int], None]:
         """A progress function for an evaluation after `step` steps, which ends it when asked."""

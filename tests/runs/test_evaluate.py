@@ -154,7 +154,7 @@ def test_a_run_starts_from_the_backbone_file_it_is_given(tmp_path, stem):
     assert all(torch.equal(started[key], given[key]) for key in given)
     assert Experiment(config).backbone_weights == "b.safetensors"
     assert config.command[-2:] == ["--backbone-weights", str(path)]
-    assert fingerprint.weights(config) == sha256(path)
+    assert fingerprint.weights_identity(config) == sha256(path)
 
 
 def test_each_profile_has_its_own_first_weights():

@@ -32,7 +32,7 @@ def small(monkeypatch):
     monkeypatch.setitem(PROFILES, "demo", PROFILES["demo"])
     shrink()
     monkeypatch.setattr(run_row, "execute", execute_here)
-    monkeypatch.setattr(fingerprint, "code", lambda: ["this code"])  # whoever edits it meanwhile
+    monkeypatch.setattr(fingerprint, "code_identity", lambda: ["this code"])  # whoever edits it meanwhile
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
@@ -116,7 +116,7 @@ def test_a_row_keeps_the_threads_it_began_with(references, data_root, tmp_path, 
 def test_what_an_older_version_left_is_set_aside(references, data_root, tmp_path, monkeypatch):
     config = config_of(ROWS[0], tmp_path, data_root)
     assert in_child(run_row.run_row, config, crash="step:3") == KILLED
-    monkeypatch.setattr(fingerprint, "code", lambda: ["other code"])
+    monkeypatch.setattr(fingerprint, "code_identity", lambda: ["other code"])
     assert in_child(run_row.run_row, config) == 0
     aside = list(config.folder.parent.glob("seed0.old-*"))
     assert len(aside) == 1 and (aside[0] / "checkpoints/checkpoints.json").exists()
@@ -148,7 +148,7 @@ def test_a_move_aside_that_was_killed_is_finished(data_root, tmp_path):
 
 def test_a_change_during_the_run_is_noticed(references, data_root, tmp_path, monkeypatch):
     config, answers = config_of(ROWS[0], tmp_path, data_root), [["old"], ["old"], ["new"]]
-    monkeypatch.setattr(fingerprint, "code", lambda: answers.pop(0) if answers else ["new"])
+    monkeypatch.setattr(fingerprint, "code_identity", lambda: answers.pop(0) if answers else ["new"])
     answers.pop(0)
     with pytest.raises(UsageError, match="E-CHANGED(.|\n)*found: code"):
         run_row.run_row(config)
