@@ -7,16 +7,6 @@ import pytest
 from deeplab.course.gpus import checks
 
 
-def blank(*values):
-    raise NotImplementedError
-
-
-@pytest.mark.parametrize("check", [checks.check_scaled_step, checks.check_strides,
-                                   checks.check_synchronised, checks.check_gpus])
-def test_a_blank_is_not_attempted(check):
-    assert check(blank).endswith("not attempted yet.")
-
-
 def scaled_step(weight, gradient, scale, lr):
     if not math.isfinite(gradient):
         return weight, scale / 2

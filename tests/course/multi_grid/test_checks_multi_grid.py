@@ -7,16 +7,6 @@ import pytest
 from deeplab.course.multi_grid import checks
 
 
-def blank(*values):
-    raise NotImplementedError
-
-
-@pytest.mark.parametrize("check", [checks.check_offsets, checks.check_conv5_rates,
-                                   checks.check_unseen_share])
-def test_a_blank_is_not_attempted(check):
-    assert check(blank).endswith("not attempted yet.")
-
-
 def offsets(rates):
     taps = [(-rate, 0, rate) for rate in rates]
     return {sum(steps) for steps in itertools.product(*taps)}
