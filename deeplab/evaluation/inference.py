@@ -12,18 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, pairwise
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou
+from deeplab.evaluation.metrics import Evaluation, confusion_matrix, mean_iou
 from deeplab.evaluation.upsample import predicted_tiles, upsampled, upsampled_argmax
 from deeplab.support.errors import UsageError
 from deeplab.support.void import IGNORE_INDEX
-
-Predict = Callable[[Tensor], Tensor]
 
 
 def whole_inference(model: Callable, image: Tensor, *, probabilities: bool = False) -> Tensor:
@@ -75,18 +74,14 @@ def window_slices(length: int, *, window: int, stride: int) -> list[slice]:
     return [slice(start, start + window) for start in starts]
 
 
-def augmented(predict: Predict, image: Tensor, *, scales: Sequence[float] = (1.0,),
-              flip: bool = False) -> list[Tensor]:
+def augmented(predict: Callable[[Tensor], Tensor], image: Tensor, *,
+              scales: Sequence[float] = (1.0,), flip: bool = False) -> list[Tensor]:
     """The outputs of `predict` for the image at each scale and, with `flip`, also mirrored.
 
     Sizes are rounded down; mirrored outputs are mirrored back. Each output keeps its own
     resolution; `upsampled_mean` and `upsampled_argmax` average them (Sec. 4.1 uses scales
-    0.5 to 1.75 and flips; no row of the published table does). Raises `UsageError` (E-SCALES)
-    unless there is a scale and all are positive.
+    0.5 to 1.75 and flips; no row of the published table does).
     """
-    if not scales or min(scales) <= 0:
-        raise UsageError.of("E-SCALES", "an image cannot be resampled to these scales",
-                            found=tuple(scales), expected="one or more factors above 0")
     outputs = []
     for scale in scales:
         # the factor, not the rounded size, sets the sampling grid, as in ssseg
@@ -99,52 +94,60 @@ def augmented(predict: Predict, image: Tensor, *, scales: Sequence[float] = (1.0
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What one pass over a dataset found."""
+class Inference:
+    """How an image becomes logits: whole or in windows, at which scales, also mirrored or not.
 
-    confusion: Tensor  # int64 (K, K), rows truth, columns prediction
-    indices: list[int]  # of the images in the dataset, in the order they were scored
-    image_mious: list[float]  # per cent, image by image; NaN where every pixel is ignored
-    seconds: float  # wall time of the pass
+    `window` and `stride` are (height, width) in pixels and count for mode "slide" only. Raises
+    `UsageError` when it is made: E-INFERENCE for an unknown mode or sliding without a window,
+    E-WINDOW for a stride that would leave gaps, E-SCALES unless all scales are above 0.
+    """
 
-    @property
-    def num_images(self) -> int:
-        """Images scored."""
-        return len(self.indices)
+    mode: str = "whole"  # or "slide"
+    window: tuple[int, int] | None = None
+    stride: tuple[int, int] | None = None
+    scales: Sequence[float] = (1.0,)
+    flip: bool = False
 
-    @property
-    def class_iou(self) -> Tensor:
-        """IoU of each class over the whole set, float64 (K,) in [0, 1]; NaN if absent."""
-        return class_iou(self.confusion)
+    def __post_init__(self) -> None:
+        if self.mode not in ("whole", "slide"):
+            raise UsageError.of("E-INFERENCE", "there is no such inference mode",
+                                found=repr(self.mode), expected="'whole' or 'slide'")
+        if self.mode == "slide" and (self.window is None or self.stride is None):
+            raise UsageError.of("E-INFERENCE", "sliding needs a window and a stride",
+                                found=f"window={self.window}, stride={self.stride}",
+                                expected="two pairs (height, width) in pixels")
+        for window, stride in zip(self.window or (), self.stride or (), strict=False):
+            window_slices(window, window=window, stride=stride)  # refuses gaps
+        if not self.scales or min(self.scales) <= 0:
+            raise UsageError.of("E-SCALES", "an image cannot be resampled to these scales",
+                                found=tuple(self.scales), expected="one or more factors above 0")
 
-    @property
-    def mean_iou(self) -> float:
-        """mIoU in per cent over the whole set: not the mean of `image_mious`."""
-        return mean_iou(self.confusion)
+    def outputs(self, model: Callable, image: Tensor) -> list[Tensor]:
+        """Outputs (N, K, h, w) for an image (N, 3, H, W), one for each scale and mirroring."""
+        look = partial(whole_inference, model) if self.mode == "whole" else partial(
+            slide_inference, model, window=self.window, stride=self.stride)
+        return augmented(look, image, scales=self.scales, flip=self.flip)
 
 
 def evaluate(model: nn.Module, dataset: Sequence, *, transform: Callable[[np.ndarray], Tensor],
-             num_classes: int, inference: str = "whole", window: tuple[int, int] | None = None,
-             stride: tuple[int, int] | None = None, scales: Sequence[float] = (1.0,),
-             flip: bool = False, device: torch.device | str = "cpu",
+             num_classes: int, inference: Inference = Inference(),
              autocast: torch.dtype | None = None, indices: Iterable[int] | None = None,
              progress: Callable[[int, int], None] | None = None) -> Evaluation:
     """Score `model` on `dataset` at the labels' own resolution, one image at a time.
 
     `dataset[i]` is (image uint8 (H, W, 3), label uint8 (H, W)); `transform` makes of an image
-    the float (3, h, w) that the network sees. `indices` picks images (default: all, e.g. for
-    one process of several). `autocast` is the type of mixed precision, None for float32;
-    `progress` is called with (images done, images in all). The random state and the mode of
-    every layer are left as they were. Raises `UsageError` (E-INFERENCE) for an unknown mode.
+    the float (3, h, w) that the network sees, on the device of its weights. `indices` picks
+    images (default: all, e.g. for one process of several). `autocast` is the type of mixed
+    precision, None for float32; `progress` is called with (images done, images in all). The
+    random state and the mode of every layer are left as they were.
     """
-    indices = list(range(len(dataset)) if indices is None else indices)
-    predict = _predictor(model, inference=inference, window=window, stride=stride)
+    indices, device = list(range(len(dataset)) if indices is None else indices), _device(model)
     confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-    image_mious, device, start = [], torch.device(device), time.perf_counter()
+    image_mious, start = [], time.perf_counter()
     with _evaluating(model), torch.inference_mode():
         for image, label in _loaded(dataset, transform, indices):
             with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-                outputs = augmented(predict, image[None].to(device), scales=scales, flip=flip)
+                outputs = inference.outputs(model, image[None].to(device))
             counts = _counted(outputs, torch.tensor(label), num_classes)
             confusion += counts
             image_mious.append(mean_iou(counts))
@@ -164,32 +167,16 @@ def _counted(outputs: list[Tensor], label: Tensor, num_classes: int) -> Tensor:
 
 
 def predict(model: nn.Module, image: Tensor, *, height: int, width: int,
-            inference: str = "whole", window: tuple[int, int] | None = None,
-            stride: tuple[int, int] | None = None,
-            device: torch.device | str = "cpu") -> np.ndarray:
-    """The prediction for one transformed image (3, h, w), uint8 (height, width).
-
-    `inference`, `window` and `stride` as for `evaluate`, whose predictions these are.
-    """
-    predictor = _predictor(model, inference=inference, window=window, stride=stride)
+            inference: Inference = Inference()) -> np.ndarray:
+    """The prediction for one transformed image (3, h, w), uint8 (height, width)."""
     with _evaluating(model), torch.inference_mode():
-        output = predictor(image[None].to(device))
-        return upsampled_argmax(output, height, width)[0].cpu().numpy().astype(np.uint8)
+        outputs = inference.outputs(model, image[None].to(_device(model)))
+        return upsampled_argmax(outputs, height, width)[0].cpu().numpy().astype(np.uint8)
 
 
-def _predictor(model: nn.Module, *, inference: str, window: tuple[int, int] | None,
-               stride: tuple[int, int] | None) -> Predict:
-    """The function image -> output of an inference mode of the table."""
-    if inference == "whole":
-        return partial(whole_inference, model)
-    if inference != "slide":
-        raise UsageError.of("E-INFERENCE", "there is no such inference mode",
-                            found=repr(inference), expected="'whole' or 'slide'")
-    if window is None or stride is None:
-        raise UsageError.of("E-INFERENCE", "sliding needs a window and a stride",
-                            found=f"window={window}, stride={stride}",
-                            expected="two pairs (height, width) in pixels")
-    return partial(slide_inference, model, window=window, stride=stride)
+def _device(model: nn.Module) -> torch.device:
+    """Where the model's weights lie; a fused network has buffers only."""
+    return next(chain(model.parameters(), model.buffers())).device
 
 
 @contextlib.contextmanager
@@ -213,8 +200,5 @@ def _loaded(dataset: Sequence, transform: Callable, indices: list[int]) -> Itera
 
     with ThreadPoolExecutor(max_workers=1) as pool:
         futures = (pool.submit(load, index) for index in indices)
-        current = next(futures, None)
-        while current is not None:
-            following = next(futures, None)
+        for current, _ in pairwise(chain(futures, [None])):
             yield current.result()
-            current = following

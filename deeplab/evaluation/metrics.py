@@ -8,6 +8,8 @@ Class scores are fractions in [0, 1]; scores of the whole set are per cent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -61,6 +63,31 @@ def mean_iou(confusion: Tensor) -> float:
 def pixel_accuracy(confusion: Tensor) -> float:
     """Pixels labelled right, in per cent of those that count; NaN if none counts."""
     return 100 * (confusion.diagonal().sum().double() / confusion.sum()).item()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one pass over a dataset found."""
+
+    confusion: Tensor  # int64 (K, K), rows truth, columns prediction
+    indices: list[int]  # of the images in the dataset, in the order they were scored
+    image_mious: list[float]  # per cent, image by image; NaN where every pixel is ignored
+    seconds: float  # wall time of the pass
+
+    @property
+    def num_images(self) -> int:
+        """Images scored."""
+        return len(self.indices)
+
+    @property
+    def class_iou(self) -> Tensor:
+        """IoU of each class over the whole set, float64 (K,) in [0, 1]; NaN if absent."""
+        return class_iou(self.confusion)
+
+    @property
+    def mean_iou(self) -> float:
+        """mIoU in per cent over the whole set: not the mean of `image_mious`."""
+        return mean_iou(self.confusion)
 
 
 def _tensor(values: Tensor | np.ndarray) -> Tensor:

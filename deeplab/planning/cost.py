@@ -99,10 +99,11 @@ def count_macs(model: DeepLabV3, *, height: int, width: int) -> dict[str, int]:
 def eval_windows(config: RunConfig) -> list[tuple[int, int]]:
     """(height, width) of each view that the network gets of one evaluation image."""
     height, width = resized_size(*FRAMES.get(config.row.dataset, PHOTO), target=config.resize)
-    if config.row.inference == "whole":
+    inference = config.inference
+    if inference.mode == "whole":
         return [(height, width)]
     rows, columns = (window_slices(side, window=window, stride=stride) for side, window, stride
-                     in zip((height, width), config.crop, config.slide_stride, strict=True))
+                     in zip((height, width), inference.window, inference.stride, strict=True))
     return [(row.stop - row.start, column.stop - column.start)
             for row in rows for column in columns]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deeplab.data.catalog import get_dataset
 from deeplab.data.labelset import LabelSet
@@ -17,6 +17,9 @@ from deeplab.profiles import CROP_MULTIPLE, Profile, get_profile
 from deeplab.support.errors import UsageError, unknown
 from deeplab.support.files import data_folder, results_folder
 from deeplab.table.rows import Row, get_row
+
+if TYPE_CHECKING:
+    from deeplab.evaluation.inference import Inference
 
 FIRST_WEIGHTS = {"demo": "miniature", "small": "miniature", "full": "v1c"}  # of the backbone
 EPOCHS_BETWEEN_EVALUATIONS = 10  # full profile: ssseg evaluates every 10 epochs and at the last
@@ -133,9 +136,11 @@ class RunConfig:
         return round(long / self.profile.shrink), round(short / self.profile.shrink)
 
     @property
-    def slide_stride(self) -> tuple[int, int]:
-        """(height, width) in pixels by which a sliding window moves: 320 of 480 (ssseg)."""
-        return self.crop[0] * 2 // 3, self.crop[1] * 2 // 3
+    def inference(self) -> Inference:
+        """The row's; a window is a crop and moves by two thirds of it: 320 of 480 (ssseg)."""
+        from deeplab.evaluation.inference import Inference  # loads torch; the table needs none
+        return Inference(self.row.inference, window=self.crop,
+                         stride=(self.crop[0] * 2 // 3, self.crop[1] * 2 // 3))
 
     @property
     def batch_size(self) -> int:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from deeplab.data.augment import EvalTransform
-from deeplab.evaluation.inference import Evaluation, evaluate
+from deeplab.evaluation.inference import evaluate
+from deeplab.evaluation.metrics import Evaluation
 from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.fingerprint import data_identity, digest, surroundings
@@ -43,14 +45,13 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
         profile = profile or origin(path).profile or "full"
     config = RunConfig.of(row_id=row_id, profile=profile or "full", data_root=data_root,
                           results_root=results_root)
+    inference = replace(config.inference, scales=scales, flip=flip)
     model = load_model(path, config.row, config.profile.name)
     experiment = Experiment(config)
     network = optimize_for_inference(model.to(experiment.device))
     evaluation = evaluate(
         network, experiment.eval_set, transform=EvalTransform(config.resize),
-        num_classes=config.row.num_classes, inference=config.row.inference, window=config.crop,
-        stride=config.slide_stride, scales=scales, flip=flip, device=experiment.device,
-        progress=progress)
+        num_classes=config.row.num_classes, inference=inference, progress=progress)
     facts = evaluation_facts(experiment, evaluation) | {
         "weights": path.name, "weights_sha256": sha256(path), "scales": list(scales), "flip": flip}
     write_json(config.folder.parent / _result_name(facts, config), facts)

@@ -19,7 +19,8 @@ import torch
 from deeplab.data.augment import EvalTransform, TrainTransform
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.sampling import TrainSamples
-from deeplab.evaluation.inference import Evaluation, evaluate, predict
+from deeplab.evaluation.inference import evaluate, predict
+from deeplab.evaluation.metrics import Evaluation
 from deeplab.miniature.backbone import miniature_backbone
 from deeplab.miniature.twins import miniature
 from deeplab.model.network import DeepLabV3, build_model
@@ -152,8 +153,7 @@ class Experiment:
         """Score `model` on the evaluation split, in the row's inference mode."""
         config, count = self.config, len(self.eval_set)
         mine = evaluate(model, self.eval_set, transform=EvalTransform(config.resize),
-                        num_classes=config.row.num_classes, inference=config.row.inference,
-                        window=config.crop, stride=config.slide_stride, device=self.device,
+                        num_classes=config.row.num_classes, inference=config.inference,
                         indices=self.ranks.share(count), progress=progress)
         return self.ranks.merged(mine, count)
 
@@ -161,9 +161,7 @@ class Experiment:
         """The prediction for one image of the evaluation split, uint8 (H, W) at its own size."""
         image, label = self.eval_set[index]
         return predict(model, EvalTransform(self.config.resize)(image), height=label.shape[0],
-                       width=label.shape[1], inference=self.config.row.inference,
-                       window=self.config.crop, stride=self.config.slide_stride,
-                       device=self.device)
+                       width=label.shape[1], inference=self.config.inference)
 
     def train(self) -> Outcome:
         """Train and evaluate, going on from the last checkpoint if there is one.

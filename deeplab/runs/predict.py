@@ -58,7 +58,7 @@ def label_photos(words: Sequence[str], weights: Path, *, row_id: str | None = No
         load_model(weights, config.row, config.profile.name).to(device))
     for photo in photos:
         image = read_photo(photo)
-        prediction = predict_photo(model, image, config, device=device)
+        prediction = predict_photo(model, image, config)
         label_file = atomic_write(out / f"{photo.stem}_label.png",
                                   index_png(config.label_set.raw_lookup[prediction],
                                             config.label_set))
@@ -100,12 +100,10 @@ def find_photos(words: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def predict_photo(model: nn.Module, image: np.ndarray, config: RunConfig, *,
-                  device: str = "cpu") -> np.ndarray:
+def predict_photo(model: nn.Module, image: np.ndarray, config: RunConfig) -> np.ndarray:
     """Train ids, uint8 (H, W), of an image uint8 (H, W, 3), in the row's inference mode."""
     return predict(model, EvalTransform(config.resize)(image), height=image.shape[0],
-                   width=image.shape[1], inference=config.row.inference, window=config.crop,
-                   stride=config.slide_stride, device=device)
+                   width=image.shape[1], inference=config.inference)
 
 
 def areas(prediction: np.ndarray, label_set: LabelSet) -> list[tuple[str, int, float]]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from deeplab.data.sampling import EpochBatches, TrainSamples
-from deeplab.evaluation.inference import Evaluation
+from deeplab.evaluation.metrics import Evaluation
 from deeplab.model.network import DeepLabV3
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import UsageError

@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from deeplab.evaluation.inference import Evaluation
+from deeplab.evaluation.metrics import Evaluation
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from deeplab.evaluation.inference import Evaluation
+from deeplab.evaluation.metrics import Evaluation
 from deeplab.support.files import JsonLines
 from deeplab.training.ranks import Ranks
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from deeplab.evaluation import upsample
-from deeplab.evaluation.inference import (augmented, evaluate, slide_inference, whole_inference,
-                                          window_slices)
+from deeplab.evaluation.inference import (Inference, augmented, evaluate, predict,
+                                          slide_inference, whole_inference, window_slices)
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
 from deeplab.support.errors import DataError, UsageError
 
@@ -150,12 +150,6 @@ def test_the_network_really_sees_the_mirrored_image():
     torch.testing.assert_close(mirrored, image.flip(-1).cumsum(-1).flip(-1))
 
 
-@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -0.5)])
-def test_scales_that_leave_no_image_are_refused(scales):
-    with pytest.raises(UsageError, match="E-SCALES"):
-        augmented(lambda view: view, image_of(9, 9), scales=scales)
-
-
 def evaluate_tiny(model, dataset, **options):
     return evaluate(model, dataset, transform=half_size, num_classes=3, **options)
 
@@ -204,8 +198,8 @@ def test_no_images_give_an_empty_result():
 def test_a_pass_can_slide_and_average_scales_and_mirror_images():
     model, dataset = TinyNetwork(), scenes(2)
     sizes = {"window": (16, 16), "stride": (8, 8)}
-    result = evaluate_tiny(model, dataset, inference="slide", scales=(0.75, 1.0), flip=True,
-                           **sizes)
+    result = evaluate_tiny(model, dataset, inference=Inference(
+        "slide", scales=(0.75, 1.0), flip=True, **sizes))
     model.eval()
     image, label = dataset[1]
     outputs = augmented(lambda view: slide_inference(model, view, **sizes), half_size(image)[None],
@@ -274,10 +268,23 @@ def test_mixed_precision_reaches_the_network_and_ends_before_the_score():
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"inference": "sliding"}, r"E-INFERENCE (.|\n)*'sliding'   expected: 'whole' or 'slide'"),
-    ({"inference": "slide"}, r"E-INFERENCE sliding needs a window"),
-    ({"inference": "slide", "window": (8, 8)}, r"E-INFERENCE (.|\n)*stride=None"),
+    ({"mode": "sliding"}, r"E-INFERENCE (.|\n)*'sliding'   expected: 'whole' or 'slide'"),
+    ({"mode": "slide"}, r"E-INFERENCE sliding needs a window"),
+    ({"mode": "slide", "window": (8, 8)}, r"E-INFERENCE (.|\n)*stride=None"),
+    ({"mode": "slide", "window": (8, 8), "stride": (8, 9)}, r"E-WINDOW (.|\n)*stride 9"),
+    ({"scales": ()}, r"E-SCALES"),
+    ({"scales": (0.0,)}, r"E-SCALES"),
+    ({"scales": (1.0, -0.5)}, r"E-SCALES (.|\n)*found: \(1.0, -0.5\)"),
 ])
-def test_an_inference_mode_that_cannot_run_is_refused(options, message):
+def test_an_inference_that_cannot_run_is_refused_when_it_is_made(options, message):
     with pytest.raises(UsageError, match=message):
-        evaluate_tiny(TinyNetwork(), scenes(1), **options)
+        Inference(**options)
+
+
+def test_a_prediction_averages_the_same_looks_as_the_pass():
+    model, (image, label) = TinyNetwork(), scenes(1)[0]
+    looks = Inference(scales=(0.75, 1.0), flip=True)
+    prediction = predict(model, half_size(image), height=label.shape[0], width=label.shape[1],
+                         inference=looks)
+    counts = confusion_matrix(prediction, label, num_classes=3)
+    assert torch.equal(counts, evaluate_tiny(model, scenes(1), inference=looks).confusion)

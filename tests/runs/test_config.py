@@ -33,7 +33,7 @@ def test_the_full_profile_is_the_recipe(dataset, crop, resize, steps):
 
 
 def test_the_sliding_window_moves_by_320_of_480():
-    assert full("context").crop == (480, 480) and full("context").slide_stride == (320, 320)
+    assert full("context").crop == (480, 480) and full("context").inference.stride == (320, 320)
 
 
 @pytest.mark.parametrize("row_id", load_rows())

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import Tensor
 
 from deeplab.course.inference.calibration import Reliability
 from deeplab.course.inference.trimap import border_band
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.data.augment import EvalTransform
 from deeplab.data.labelset import LabelSet
-from deeplab.evaluation.inference import augmented, predict, whole_inference, window_slices
-from deeplab.evaluation.upsample import upsampled_argmax
+from deeplab.evaluation.inference import Inference, predict, window_slices
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
                                    figure, house_style, label_colours, picture)
 from deeplab.model.network import DeepLabV3, build_model
@@ -43,12 +39,13 @@ def opening() -> Figure:
     experiment, model = demo_experiment(ROW), trained_demo_model(ROW, steps=STEPS)
     image, label = experiment.eval_set[STREET]
     x, fine = EvalTransform(experiment.config.resize)(image), finer(model)
-    averaged = with_scales_and_flip(fine, x[None], label.shape)
     height, width = label.shape
+    looks = Inference(scales=SCALES, flip=True)
     panels = {"label": label,
               "output stride 16": predict(model, x, height=height, width=width),
               "output stride 8": predict(fine, x, height=height, width=width),
-              "8, scales and flip": averaged}
+              "8, scales and flip": predict(fine, x, height=height, width=width,
+                                            inference=looks)}
     fig = figure(2.5)
     axes = fig.subplots(1, 1 + len(panels))
     picture(axes[0], image, "image")
@@ -57,14 +54,6 @@ def opening() -> Figure:
     class_legend(fig, classes_by_area(list(panels.values()), experiment.config.label_set),
                  experiment.config.label_set)
     return fig
-
-
-def with_scales_and_flip(model: DeepLabV3, x: Tensor,
-                         shape: tuple[int, int]) -> np.ndarray:
-    """The prediction (H, W) from the mean over `SCALES`, each also mirrored; x is (1, 3, h, w)."""
-    with torch.inference_mode():
-        outputs = augmented(partial(whole_inference, model), x, scales=SCALES, flip=True)
-        return upsampled_argmax(outputs, *shape)[0].numpy()
 
 
 @house_style
