@@ -153,6 +153,28 @@ def test_tests_mirror_the_package():
                 and path.relative_to(tests).as_posix() != "training/test_resume.py"]
 
 
+def test_the_door_names_the_17_files_of_the_method():
+    named = re.findall(r"^(\w+)/(\w+)  ", ast.get_docstring(TREES["deeplab"]), re.MULTILINE)
+    assert len(named) == len(set(named)) == 17
+    assert not [pair for pair in named if f"deeplab.{'.'.join(pair)}" not in MODULES]
+    assert list(dict.fromkeys(folder for folder, _ in named)) == ["model", "data", "training",
+                                                                  "evaluation"]
+
+
+def test_the_face_of_a_room_names_its_modules():
+    unnamed = [name for name in MODULES if name.count(".") == 2
+               and not name.startswith(("deeplab.course.", "deeplab.cli.main"))
+               and f"`{name.rpartition('.')[2]}`" not in ast.get_docstring(
+                   TREES[name.rpartition(".")[0]])]
+    assert not unnamed, "the docstring of the room's __init__ says what each module is for"
+
+
+def test_the_map_of_the_readme_shows_every_room():
+    text = (PROJECT / "README.md").read_text(encoding="utf-8").partition("## What lies where")[2]
+    shown = re.findall(r"^  (\w+)(?:/|\.py) ", text, re.MULTILINE)
+    assert set(shown) == set().union(*BANDS) and len(shown) == len(set(shown))
+
+
 def test_no_module_is_imported_in_a_circle():
     graphlib.TopologicalSorter({name: imports(name) for name in MODULES}).prepare()
 

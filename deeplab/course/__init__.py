@@ -1,1 +1,1 @@
-"""What the lessons call: one folder for each lesson, and what they share."""
+"""What the lessons call: a folder for each, and shared `exercise`, `quick` and `refresh`."""

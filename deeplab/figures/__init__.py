@@ -1,1 +1,4 @@
-"""What `row.ipynb` and `report.ipynb` draw; `plots` is the vocabulary of all figures."""
+"""What `row.ipynb` draws (`run`, `tables`) and `report.ipynb` (`table`, `order`, `published`).
+
+`plots` is the vocabulary of all figures, the lessons' too.
+"""

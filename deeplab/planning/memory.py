@@ -1,7 +1,7 @@
 """GPU memory of a training step, by following a step without data from tensor to tensor.
 
 Checked against the training memory that mmsegmentation publishes for eleven models
-(tests/table/test_memory.py). GiB, as GPUs are sold and `torch.cuda` counts.
+(tests/planning/test_memory.py). GiB, as GPUs are sold and `torch.cuda` counts.
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""Results into tables and pages: `results` (read), `report` (write), `html`; colour `baseline`."""
+"""Results into table and page: `results` (read), `report` (write), `html`.
+
+`colour` and `baseline` say what colour alone would score.
+"""

@@ -1,1 +1,5 @@
-"""What every room stands on: errors, files, locks, downloads; nothing about segmentation."""
+"""What every room stands on, hardly anything of it about segmentation.
+
+`errors` and `files` (the habits of every module), `locks`, `download` and `remote` (what is
+fetched), `source` (code to hash), `crash` (tests only), `void` (how unlabelled pixels are marked).
+"""
