@@ -99,8 +99,9 @@ def export(target: Path, weights: Path, row: str | None, profile: str | None,
     """Export a network with its weights to TARGET: .pt2 (torch.export) or .onnx."""
     from deeplab.runs.predict import weights_config
     from deeplab.weights.export import export_model
-    from deeplab.weights.files import load_model
-    config = weights_config(weights, row_id=row, profile=profile)
-    model = load_model(weights, config.row, config.profile.name)
+    from deeplab.weights.files import WeightFile
+    file = WeightFile.read(weights)
+    config = weights_config(file, row_id=row, profile=profile)
+    model = file.model(config.row, config.profile.name)
     difference = export_model(model, target, height=size[0], width=size[1])
     click.echo(f"{target}: logits differ from the network's by at most {difference:.1e}")

@@ -21,7 +21,8 @@ from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.fingerprint import data_identity, digest, surroundings
 from deeplab.support.files import sha256, write_json
-from deeplab.weights.files import load_model, origin
+from deeplab.table.rows import get_row
+from deeplab.weights.files import WeightFile
 from deeplab.weights.fused import optimize_for_inference
 from deeplab.weights.published import published_weights
 
@@ -37,23 +38,20 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
     Without `profile` the one that the file records is taken, or else `full`. Writes the result
     and returns it. Raises `CheckpointError` for weights that do not fit the row, `DataError`.
     """
-    if weights == PUBLISHED:
-        config = RunConfig.of(row_id=row_id, profile=profile or "full")
-        path = published_weights(config.row)
-    else:
-        path = Path(weights)
-        profile = profile or origin(path).profile or "full"
-    config = RunConfig.of(row_id=row_id, profile=profile or "full", data_root=data_root,
-                          results_root=results_root)
+    row = get_row(row_id)
+    file = WeightFile.read(published_weights(row) if weights == PUBLISHED else weights)
+    config = RunConfig.of(row_id=row_id, profile=profile or file.profile or "full",
+                          data_root=data_root, results_root=results_root)
     inference = replace(config.inference, scales=scales, flip=flip)
-    model = load_model(path, config.row, config.profile.name)
+    model = file.model(row, config.profile.name)
     experiment = Experiment(config)
     network = optimize_for_inference(model.to(experiment.device))
     evaluation = evaluate(
         network, experiment.eval_set, transform=EvalTransform(config.resize),
         num_classes=config.row.num_classes, inference=inference, progress=progress)
     facts = evaluation_facts(experiment, evaluation) | {
-        "weights": path.name, "weights_sha256": sha256(path), "scales": list(scales), "flip": flip}
+        "weights": file.path.name, "weights_sha256": sha256(file.path),
+        "scales": list(scales), "flip": flip}
     write_json(config.folder.parent / _result_name(facts, config), facts)
     return facts
 

@@ -22,7 +22,7 @@ from deeplab.runs.config import RunConfig
 from deeplab.support.errors import DataError, UsageError
 from deeplab.support.files import atomic_write
 from deeplab.table.rows import load_rows
-from deeplab.weights.files import load_model, origin
+from deeplab.weights.files import WeightFile
 from deeplab.weights.fused import optimize_for_inference
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -46,7 +46,8 @@ def label_photos(words: Sequence[str], weights: Path, *, row_id: str | None = No
     Raises `UsageError` (E-ROW) if neither `row_id` nor the file says whose weights they are,
     (E-TWICE) if two results would have one name, `CheckpointError`, and `DataError` (E-IMAGE).
     """
-    config = weights_config(weights, row_id=row_id, profile=profile)
+    file = WeightFile.read(weights)
+    config = weights_config(file, row_id=row_id, profile=profile)
     photos = find_photos(words)
     twice = [name for name, count in Counter(photo.stem for photo in photos).items() if count > 1]
     if twice:
@@ -54,8 +55,7 @@ def label_photos(words: Sequence[str], weights: Path, *, row_id: str | None = No
                             found=", ".join(twice[:8]), expected="names that differ",
                             do="label them in two runs, each with its own --out")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = optimize_for_inference(
-        load_model(weights, config.row, config.profile.name).to(device))
+    model = optimize_for_inference(file.model(config.row, config.profile.name).to(device))
     for photo in photos:
         image = read_photo(photo)
         prediction = predict_photo(model, image, config)
@@ -67,17 +67,16 @@ def label_photos(words: Sequence[str], weights: Path, *, row_id: str | None = No
         yield Labelled(photo, label_file, overlay_file, areas(prediction, config.label_set))
 
 
-def weights_config(weights: Path, *, row_id: str | None = None,
+def weights_config(file: WeightFile, *, row_id: str | None = None,
                    profile: str | None = None) -> RunConfig:
     """The row and profile that weights belong to: as given, as the file records, by its name."""
-    told = origin(weights)
     by_name = {row.published_weights: name for name, row in load_rows().items()}
-    row_id = row_id or told.row_id or by_name.get(weights.name)
+    row_id = row_id or file.row_id or by_name.get(file.path.name)
     if row_id is None:
         raise UsageError.of("E-ROW", "this file does not say which row its weights belong to",
-                            file=weights, found="no row", expected="a row of the table",
+                            file=file.path, found="no row", expected="a row of the table",
                             do="name it with --row; `deeplab rows` lists them")
-    return RunConfig.of(row_id=row_id, profile=profile or told.profile or "full")
+    return RunConfig.of(row_id=row_id, profile=profile or file.profile or "full")
 
 
 def find_photos(words: Sequence[str]) -> list[Path]:

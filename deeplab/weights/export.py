@@ -18,7 +18,7 @@ from deeplab.model.network import DeepLabV3, ModelRow
 from deeplab.model.weights import convert, to_mmsegmentation, to_sssegmentation
 from deeplab.support.errors import CheckpointError, UsageError, unknown
 from deeplab.support.files import atomic_write
-from deeplab.weights.files import check_origin, load_weights, origin, save_weights
+from deeplab.weights.files import WeightFile, save_weights
 
 SCHEMES = {"ours": None, "sssegmentation": to_sssegmentation, "mmsegmentation": to_mmsegmentation}
 WRAPPER = {"sssegmentation": "model", "mmsegmentation": "state_dict"}  # each one's outer key
@@ -33,9 +33,10 @@ def convert_file(source: Path, target: Path, row: ModelRow, *, profile: str | No
     """
     if scheme not in SCHEMES:
         raise unknown("E-SCHEME", "naming scheme", scheme, SCHEMES)
-    check_origin(source, row)
-    profile = profile or origin(source).profile or "full"
-    weights = convert(load_weights(source), row, profile)
+    file = WeightFile.read(source)
+    file.check_row(row)
+    profile = profile or file.profile or "full"
+    weights = convert(file.tensors, row, profile)
     rename = SCHEMES[scheme]
     if rename is None:
         save_weights(target, weights, row_id=row.row_id, profile=profile)

@@ -7,12 +7,12 @@ file says itself whose it is: ours in the safetensors header, a published one by
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -28,11 +28,63 @@ PUBLISHED_NAME = re.compile(r"deeplabv3_resnet\d+os\d+_[a-z0-9]+\.pth")
 BAD_WEIGHTS = "download the file again, or choose another"
 
 
-class Origin(NamedTuple):
-    """What a weight file of ours says of itself; None where it says nothing."""
+@dataclass(frozen=True)
+class WeightFile:
+    """A weight file that was read: its tensors, and the row and profile that it names.
 
-    row_id: str | None
-    profile: str | None
+    The one place where a file becomes tensors. Ours says whose it is, in the safetensors
+    header or in the `identity` of a training checkpoint; others say nothing (None).
+    """
+
+    path: Path
+    tensors: dict[str, Tensor]  # by key, on the CPU, without wrapper or `module.` prefix
+    row_id: str | None = None
+    profile: str | None = None
+
+    @classmethod
+    def read(cls, path: Path | str) -> WeightFile:
+        """The file at `path`.
+
+        Raises `CheckpointError`: E-PICKLE for a file that asks to run code (nothing is run),
+        E-CKPT for one that is missing, cut short or damaged, E-WEIGHTS for one that holds no
+        weights or weights that are not finite.
+        """
+        reader = _read_safetensors if _is_safetensors(path) else _read_torch
+        content, note = reader(path)
+        tensors = unwrap(content, file=path)
+        broken = [key for key, value in tensors.items() if not value.isfinite().all()]
+        if broken:
+            raise CheckpointError.of("E-WEIGHTS", f"{len(broken)} tensors hold NaN or infinity",
+                                     file=path, found=", ".join(broken[:10]),
+                                     expected="finite numbers", do=BAD_WEIGHTS)
+        return cls(Path(path), tensors, *note)
+
+    def check_row(self, row: ModelRow) -> None:
+        """Refuse a file that says it belongs to another row: `CheckpointError` (E-CKPT).
+
+        It says so in its header, or by bearing the name of another row's published file. A
+        file that says nothing passes; its keys and shapes are then all there is to check.
+        """
+        if self.row_id is not None and self.row_id != row.row_id:
+            raise CheckpointError.of(
+                "E-CKPT", "these weights belong to another row", file=self.path,
+                found=f"row {self.row_id}", expected=f"row {row.row_id}",
+                do=f"use --row {self.row_id}, or the weights of {row.row_id}")
+        name = self.path.name
+        if PUBLISHED_NAME.fullmatch(name) and name != row.published_weights:
+            raise CheckpointError.of(
+                "E-CKPT", "this is the published file of another row", file=self.path, found=name,
+                expected=f"{row.published_weights} for row {row.row_id}",
+                do="choose the row of this file; if the name is wrong, rename the file")
+
+    def model(self, row: ModelRow, profile: str | None = None) -> DeepLabV3:
+        """`model_for` these weights, which must not belong to another row.
+
+        Without `profile` the one that the file records is taken, or else `full`. Raises
+        `CheckpointError` as `check_row` and `convert` do.
+        """
+        self.check_row(row)
+        return model_for(self.tensors, row, profile or self.profile or "full")
 
 
 def save_weights(path: Path | str, state_dict: dict[str, Tensor], *, row_id: str,
@@ -44,70 +96,16 @@ def save_weights(path: Path | str, state_dict: dict[str, Tensor], *, row_id: str
 
 
 def load_weights(path: Path | str) -> dict[str, Tensor]:
-    """The tensors of a weight file by key, on the CPU, without wrapper or `module.` prefix.
-
-    Raises `CheckpointError`: E-PICKLE for a file that asks to run code (nothing is run),
-    E-CKPT for one that is missing, cut short or damaged, E-WEIGHTS for one that holds no
-    weights or weights that are not finite.
-    """
-    content = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
-    weights = unwrap(content, file=path)
-    broken = [key for key, value in weights.items() if not value.isfinite().all()]
-    if broken:
-        raise CheckpointError.of("E-WEIGHTS", f"{len(broken)} tensors hold NaN or infinity",
-                                 file=path, found=", ".join(broken[:10]),
-                                 expected="finite numbers", do=BAD_WEIGHTS)
-    return weights
+    """The tensors of a weight file by key; raises as `WeightFile.read`."""
+    return WeightFile.read(path).tensors
 
 
 def load_model(path: Path | str, row: ModelRow, profile: str | None = None) -> DeepLabV3:
-    """`model_for` the weights in a file, which must not belong to another row.
-
-    Without `profile` the one that the file records is taken, or else `full`. Raises
-    `CheckpointError`: E-CKPT for another row's file, and as `load_weights` and `convert` do.
-    """
-    check_origin(path, row)
-    return model_for(load_weights(path), row, profile or origin(path).profile or "full")
+    """The network of a weight file; raises as `WeightFile.read` and `WeightFile.model`."""
+    return WeightFile.read(path).model(row, profile)
 
 
-def origin(path: Path | str) -> Origin:
-    """The row and profile that a weight file of ours records; (None, None) for any other."""
-    if not _is_safetensors(path):
-        return _checkpoint_origin(path)
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            note = file.metadata() or {}
-    except (safetensors.SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from error
-    return Origin(note.get("row"), note.get("profile"))
-
-
-def _checkpoint_origin(path: Path | str) -> Origin:
-    """What a training checkpoint of ours says in its `identity`; nothing is read but that."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return Origin(content["identity"]["row_id"], content["identity"]["profile"])
-    except Exception:  # no checkpoint of ours; load_weights says what is wrong with it, if anything
-        return Origin(None, None)
-
-
-def check_origin(path: Path | str, row: ModelRow) -> None:
-    """Refuse a file that says it belongs to another row: `CheckpointError` (E-CKPT).
-
-    It says so in its header, or by bearing the name of another row's published file. A
-    file that says nothing passes; its keys and shapes are then all there is to check.
-    """
-    claims = origin(path).row_id
-    if claims is not None and claims != row.row_id:
-        raise CheckpointError.of("E-CKPT", "these weights belong to another row", file=path,
-                                 found=f"row {claims}", expected=f"row {row.row_id}",
-                                 do=f"use --row {claims}, or the weights of {row.row_id}")
-    name = Path(path).name
-    if PUBLISHED_NAME.fullmatch(name) and name != row.published_weights:
-        raise CheckpointError.of(
-            "E-CKPT", "this is the published file of another row", file=path, found=name,
-            expected=f"{row.published_weights} for row {row.row_id}",
-            do="choose the row of this file; if the name is wrong, rename the file")
+Note = tuple[str | None, str | None]  # row and profile
 
 
 def _is_safetensors(path: Path | str) -> bool:
@@ -121,24 +119,30 @@ def _is_safetensors(path: Path | str) -> bool:
                                  do="check the path") from error
 
 
-def _read_safetensors(path: Path | str) -> dict[str, Tensor]:
+def _read_safetensors(path: Path | str) -> tuple[dict[str, Tensor], Note]:
     try:
-        return safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError, json.JSONDecodeError) as error:
+        with safetensors.safe_open(path, framework="pt") as file:
+            note = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except (safetensors.SafetensorError, OSError) as error:
         raise _unreadable(path, error) from error
+    return tensors, (note.get("row"), note.get("profile"))
 
 
-def _read_torch(path: Path | str) -> Any:
+def _read_torch(path: Path | str) -> tuple[Any, Note]:
     try:
         if zipfile.is_zipfile(path):  # torch itself does not look at the checksums
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
             if damaged is not None:
                 raise _unreadable(path, f"the checksum of {damaged} is wrong")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError,
             zipfile.BadZipFile) as error:
         raise _refusal(path, error) from error
+    identity = content.get("identity") if isinstance(content, dict) else None
+    note = identity if isinstance(identity, dict) else {}
+    return content, (note.get("row_id"), note.get("profile"))
 
 
 def _refusal(path: Path | str, error: Exception) -> CheckpointError:

@@ -12,7 +12,7 @@ from deeplab.data.catalog import get_dataset
 from deeplab.data.images import read_label
 from deeplab.runs.predict import areas, find_photos, label_photos, overlay, weights_config
 from deeplab.support.errors import CheckpointError, DataError, UsageError
-from deeplab.weights.files import save_weights
+from deeplab.weights.files import WeightFile, save_weights
 
 ROW = "cityscapes_r50_d16"
 
@@ -90,15 +90,16 @@ def test_no_photograph_is_a_clear_error(tmp_path, weights):
 
 
 def test_the_row_comes_from_the_option_the_file_or_its_published_name(tmp_path, weights):
-    assert weights_config(weights).row.row_id == ROW
+    assert weights_config(WeightFile.read(weights)).row.row_id == ROW
     named = tmp_path / "deeplabv3_resnet101os8_pascalcontext.pth"
-    named.write_bytes(b"")
-    assert weights_config(named).row.row_id == "context_r101_d8"
-    assert weights_config(named).profile.name == "full"
-    torch.save({"a.weight": torch.zeros(1)}, tmp_path / "mine.pth")
+    for path in (named, tmp_path / "mine.pth"):
+        torch.save({"a.weight": torch.zeros(1)}, path)
+    config = weights_config(WeightFile.read(named))
+    assert (config.row.row_id, config.profile.name) == ("context_r101_d8", "full")
+    mine = WeightFile.read(tmp_path / "mine.pth")
     with pytest.raises(UsageError, match="E-ROW(?s:.*)--row"):
-        weights_config(tmp_path / "mine.pth")
-    assert weights_config(tmp_path / "mine.pth", row_id="voc_r50_d8").row.dataset == "voc"
+        weights_config(mine)
+    assert weights_config(mine, row_id="voc_r50_d8").row.dataset == "voc"
     with pytest.raises(CheckpointError, match="belong to another row"):
         list(label_photos([str(photo(tmp_path / "x.png", 8, 8))], weights, row_id="voc_r50_d8"))
 

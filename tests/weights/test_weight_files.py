@@ -10,7 +10,7 @@ import torch
 
 from deeplab.support.errors import CheckpointError
 from deeplab.table.rows import load_rows
-from deeplab.weights.files import check_origin, load_weights, origin, save_weights
+from deeplab.weights.files import WeightFile, load_weights, save_weights
 
 ROWS = load_rows()
 WEIGHTS = {"conv.weight": torch.arange(4000.0).view(10, 400), "bn.num_batches_tracked":
@@ -33,16 +33,25 @@ def test_a_torch_file_gives_its_tensors_back(tmp_path, wrap, legacy):
     path = tmp_path / "weights.pth"
     torch.save(wrap(WEIGHTS), path, _use_new_zipfile_serialization=not legacy)
     assert all(torch.equal(value, WEIGHTS[key]) for key, value in load_weights(path).items())
-    assert origin(path) == (None, None)
+    assert (WeightFile.read(path).row_id, WeightFile.read(path).profile) == (None, None)
 
 
 def test_our_file_gives_its_tensors_row_and_profile_back(tmp_path):
     path = save_weights(tmp_path / "weights.safetensors", WEIGHTS, row_id="voc_r50_d8",
                         profile="demo")
-    back = load_weights(path)
-    assert back.keys() == WEIGHTS.keys()
-    assert all(torch.equal(back[key], WEIGHTS[key]) for key in WEIGHTS)
-    assert origin(path) == ("voc_r50_d8", "demo")
+    file = WeightFile.read(path)
+    assert file.tensors.keys() == WEIGHTS.keys()
+    assert all(torch.equal(file.tensors[key], WEIGHTS[key]) for key in WEIGHTS)
+    assert (file.row_id, file.profile) == ("voc_r50_d8", "demo")
+
+
+def test_a_training_checkpoint_says_in_its_identity_whose_it_is(tmp_path):
+    path = tmp_path / "step-9.pt"
+    torch.save({"model": WEIGHTS, "identity": {"row_id": "voc_r50_d8", "profile": "small"}}, path)
+    file = WeightFile.read(path)
+    assert (file.row_id, file.profile) == ("voc_r50_d8", "small")
+    with pytest.raises(CheckpointError, match="E-CKPT(?s:.*)row voc_r50_d8"):
+        file.check_row(ROWS["voc_r50_d16"])
 
 
 def test_safetensors_are_known_by_content_and_not_by_name(tmp_path):
@@ -146,9 +155,8 @@ def test_weights_that_are_not_finite_are_refused_by_key(tmp_path, bad):
 
 
 def test_a_missing_file_is_an_error_with_its_path(tmp_path):
-    for reader in (load_weights, origin):
-        with pytest.raises(CheckpointError, match=r"E-CKPT cannot open(?s:.*)nowhere\.pth"):
-            reader(tmp_path / "nowhere.pth")
+    with pytest.raises(CheckpointError, match=r"E-CKPT cannot open(?s:.*)nowhere\.pth"):
+        load_weights(tmp_path / "nowhere.pth")
 
 
 def test_a_published_file_passes_for_its_own_row_only(tmp_path):
@@ -156,18 +164,19 @@ def test_a_published_file_passes_for_its_own_row_only(tmp_path):
     for owner in ROWS.values():
         path = tmp_path / owner.published_weights
         torch.save(WEIGHTS, path)
+        file = WeightFile.read(path)
         for row in ROWS.values():
             if row is owner:
-                check_origin(path, row)
+                file.check_row(row)
                 passed += 1
             else:
                 with pytest.raises(CheckpointError, match=f"expected: {row.published_weights}"):
-                    check_origin(path, row)
+                    file.check_row(row)
     assert passed == 16
 
 
 def test_a_file_that_says_nothing_of_its_row_passes(tmp_path):
     torch.save(WEIGHTS, tmp_path / "my_run.pth")
-    check_origin(tmp_path / "my_run.pth", ROWS["voc_r50_d8"])
+    WeightFile.read(tmp_path / "my_run.pth").check_row(ROWS["voc_r50_d8"])
     safetensors.torch.save_file(WEIGHTS, tmp_path / "my_run.safetensors")
-    check_origin(tmp_path / "my_run.safetensors", ROWS["voc_r50_d8"])
+    WeightFile.read(tmp_path / "my_run.safetensors").check_row(ROWS["voc_r50_d8"])
