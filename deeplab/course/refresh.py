@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplab.support.files import atomic_write
+from deeplab.support.machine import socket_folder
 
 CELL_SECONDS = 120  # seconds that one cell may take
 KEPT = ("tags",)  # of a cell's metadata
@@ -32,7 +33,7 @@ def refresh(path: Path) -> float:
     notebook = nbformat.read(path, as_version=4)
     _rename(notebook, path.stem.split("_")[0] if path.stem[:2].isdigit() else path.stem)
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="dl") as sockets:
+    with tempfile.TemporaryDirectory(prefix="dl", dir=socket_folder()) as sockets:
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
         NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", config=settings,
                        resources={"metadata": {"path": str(path.parent)}}).execute()

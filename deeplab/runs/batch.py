@@ -20,6 +20,7 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.run_row import THREAD_VARIABLES
 from deeplab.runs.status import duration, read_status, status_line
 from deeplab.support.files import open_output
+from deeplab.support.machine import child_search_path
 from deeplab.training.signals import PARENT, signal_handler
 
 POLL_SECONDS = 0.2  # seconds between two looks at the processes
@@ -58,7 +59,7 @@ class Job:
 def start_row(command: list[str], log: Path, threads: int) -> subprocess.Popen:
     """Start `deeplab command` in a session of its own; it prints to `log` and ends with us."""
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)) | {
-        PARENT: str(os.getpid())}
+        PARENT: str(os.getpid()), "PYTHONPATH": child_search_path()}
     with open_output(log) as output:
         return subprocess.Popen([sys.executable, "-m", "deeplab", *command],
                                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,

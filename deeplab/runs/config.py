@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deeplab.data.catalog import get_dataset
 from deeplab.data.labelset import LabelSet
 from deeplab.profiles import CROP_MULTIPLE, Profile, get_profile
+from deeplab.runs.given import given_values
 from deeplab.support.errors import UsageError, unknown
 from deeplab.support.files import data_folder, results_folder
 from deeplab.table.rows import Row, get_row
@@ -186,13 +187,8 @@ def check_parameters(given: dict[str, Any]) -> RunConfig:
 
 
 def given_parameters(names: dict[str, Any]) -> dict[str, Any]:
-    """The parameters among a notebook's `globals()`: plain values bound so far, by any name.
-
-    A name that papermill injected and no cell knows is among them, to be refused.
-    """
-    return {name: value for name, value in names.items()
-            if isinstance(value, (str, int, float, list, type(None)))
-            and not name.startswith("_") and name != "In"}
+    """The parameters among a notebook's `globals()`, unknown ones too, as `given_values` says."""
+    return given_values(names, PARAMETERS)
 
 
 def row_facts(row: Row) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from deeplab.support import errors
 from deeplab.support.errors import DeeplabError, ResourceError, Stopped
 from deeplab.support.files import open_output, read_json, write_json
+from deeplab.support.machine import child_search_path
 from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.ranks import Ranks
 from deeplab.training.signals import PARENT, StopRequest, die_with_parent
@@ -73,7 +74,8 @@ def last_words(log: Path) -> str:
 def _run_ranks(command: list[str], processes: int, folder: Path, threads: int,
                say: Callable[[str], None]) -> tuple[int, bool]:
     """Run torchrun once: its exit code, and whether a signal asked to stop (passed on to it)."""
-    environment = os.environ | {PARENT: str(os.getpid()), "OMP_NUM_THREADS": str(threads)}
+    environment = os.environ | {PARENT: str(os.getpid()), "OMP_NUM_THREADS": str(threads),
+                                "PYTHONPATH": child_search_path()}
     for name in ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE", "LOCAL_RANK"):
         environment.pop(name, None)  # of a job that we are a part of ourselves
     log, is_told = folder / "ranks.log", False

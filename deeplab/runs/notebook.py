@@ -21,9 +21,9 @@ from deeplab.support import errors
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, KernelDied
 from deeplab.support.files import atomic_write, disk_errors, read_json_lines
+from deeplab.support.machine import child_search_path, socket_folder
 
 SHUTDOWN_SECONDS = 6  # seconds that a kernel gets to end; what trains has been asked to save before
-QUIET = "--IPKernelApp.log_level=50"  # or a kernel that is told to end says it was interrupted
 AUTOSAVE_SECONDS = 60  # seconds between two saves of the draft, at least
 
 
@@ -38,13 +38,18 @@ def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: 
         import papermill
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
+
+    from deeplab.runs.kernel import kernel_arguments
     for name in ("papermill", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what they say, we say
     killed_before = out_of_memory_kills()
-    with tempfile.TemporaryDirectory(prefix="dl") as sockets:
+    with (tempfile.TemporaryDirectory(prefix="dl", dir=socket_folder()) as sockets,
+          environment(PYTHONPATH=child_search_path())):
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k",
                                              "shutdown_wait_time": SHUTDOWN_SECONDS},
-                           "NotebookClient": {"extra_arguments": [QUIET]}})
+                           "NotebookClient": {
+                               "kernel_manager_class": "deeplab.runs.kernel.OwnKernel",
+                               "extra_arguments": kernel_arguments(sockets)}})
         try:
             with disk_errors(draft):
                 papermill.execute_notebook(

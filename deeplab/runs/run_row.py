@@ -26,6 +26,7 @@ from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.files import (PROJECT, TEMPORARY, read_json, replace_file, sweep_temporaries,
                                    write_json)
 from deeplab.support.locks import TRAINER, locked, owner
+from deeplab.support.machine import thread_count
 from deeplab.training.signals import (PARENT, SAME_REQUEST_SECONDS, die_with_parent,
                                       signal_handler)
 
@@ -85,7 +86,7 @@ def _prepare_folder(config: RunConfig, mark: dict[str, str]) -> int:
         if not changed(before["fingerprint"], mark):
             return before["threads"]
         _set_aside(config.folder, before["fingerprint"]["code"][:6])
-    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    threads = thread_count()
     write_json(record, {"parameters": config.parameters, "fingerprint": mark, "threads": threads,
                         "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
                         "surroundings": surroundings()})

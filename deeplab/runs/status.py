@@ -48,7 +48,7 @@ def read_status(folder: Path) -> Status:
     step, total = log["step"], log["total_steps"]
     eta = (total - step) * log["seconds"] / step if step else None
     return Status(state, step, total, log.get("loss"), log.get("miou"),
-                  time.time() - (folder / "log.jsonl").stat().st_mtime, eta,
+                  max(0, time.time() - (folder / "log.jsonl").stat().st_mtime), eta,
                   owner(folder / "lock"))
 
 

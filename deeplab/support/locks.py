@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from deeplab.support.errors import LockedError
+from deeplab.support.errors import LockedError, ResourceError
 from deeplab.support.files import disk_errors
 
 TRAINER = "trainer.lock"  # in a run's folder: held by the process that trains, and names it
@@ -24,13 +24,22 @@ def locked(path: Path, *, wait: bool = False, patience: float = LOCK_SECONDS) ->
     """Hold the lock file `path` while the block runs, after its owner if `wait`.
 
     Otherwise an owner is given `patience` seconds to end. Raises `LockedError` (E-LOCKED)
-    naming the one that still holds it, and `ResourceError` (E-WRITE) where it cannot be made.
+    naming the one that still holds it, and `ResourceError`: E-WRITE where the file cannot be made,
+    E-LOCK where the file system has no locks.
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")
     with file:
-        if not _acquire(file, wait=wait, patience=patience):
+        try:
+            is_ours = _acquire(file, wait=wait, patience=patience)
+        except OSError as error:
+            raise ResourceError.of(
+                "E-LOCK", "this file system has no locks, so two processes could write here",
+                file=path.parent, found=error.strerror, expected="a disk where flock works",
+                do="choose another disk (--results, --data-root), or mount this one with flock"
+            ) from error
+        if not is_ours:
             file.seek(0)
             raise LockedError.of("E-LOCKED", "another process is writing here", file=path.parent,
                                  found=file.read().strip() or "a process that left no name",
@@ -50,8 +59,8 @@ def is_locked(path: Path) -> bool:
     with open(path, encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        except OSError as error:
+            return isinstance(error, BlockingIOError)  # without locks nobody can hold one
         return False
 
 

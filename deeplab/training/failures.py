@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import time
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from deeplab.support.errors import DivergedError, ResourceError
 
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory")
 DEAD_WORKER = ("exited unexpectedly", "is killed by signal")  # after "DataLoader worker (pid 7)"
+FULL_SHARED_MEMORY = ("shared memory", "unable to write to file </torch_", "unable to mmap",
+                      "unable to resize file </torch_")  # as PyTorch says it
+NO_SEMAPHORES = (errno.ENOSPC, errno.EACCES, errno.ENOENT, errno.ENOSYS)  # where /dev/shm is bad
 LOST_WORKER = (ConnectionError, EOFError)  # of one that dies while it hands over a batch
 NOTICE_SECONDS = 1.0  # seconds, at most, from a lost connection to PyTorch's notice of the death
 
@@ -50,11 +54,18 @@ def translate_torch_errors(batch_size: int, workers: int) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, MemoryError, ConnectionError, EOFError) as error:
+    except (RuntimeError, MemoryError, OSError, EOFError) as error:
         text = str(error).lower()
         is_cut_off = workers > 0 and isinstance(error, LOST_WORKER)
         if is_cut_off:
             _await_notice()
+        if workers > 0 and _is_shared_memory_full(error):
+            raise ResourceError.of(
+                "E-WORKER", "the loader processes find no room in shared memory (/dev/shm)",
+                found=(str(error).strip() or type(error).__name__).splitlines()[-1],
+                expected=f"room for the batches of {workers} loader processes",
+                do="use --workers 0, or give the container more (docker run --shm-size 8g); "
+                   "the same command goes on from the last checkpoint") from error
         if is_cut_off or "dataloader worker" in text and any(
                 words in text for words in DEAD_WORKER):
             raise ResourceError.of(
@@ -71,6 +82,13 @@ def translate_torch_errors(batch_size: int, workers: int) -> Iterator[None]:
                 do="use more or larger GPUs (--gpus), or a smaller profile; the same command "
                    "goes on from the last checkpoint") from error
         raise
+
+
+def _is_shared_memory_full(error: Exception) -> bool:
+    """Whether shared memory has no room for a batch, or cannot hold Python's semaphores."""
+    if isinstance(error, OSError):  # of a file it would name the file
+        return error.errno in NO_SEMAPHORES and error.filename is None
+    return any(words in str(error).lower() for words in FULL_SHARED_MEMORY)
 
 
 def _await_notice() -> None:

@@ -25,6 +25,7 @@ from deeplab.model.network import DeepLabV3
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import UsageError
 from deeplab.support.locks import TRAINER, locked
+from deeplab.support.machine import shorten_loader_sockets
 from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
 from deeplab.training.failures import check_finite, check_weights, translate_torch_errors
 from deeplab.training.ranks import SINGLE_PROCESS, Ranks
@@ -156,6 +157,8 @@ def batches(samples: TrainSamples, settings: TrainingSettings, *, start_step: in
     sampler = EpochBatches(num_images=len(samples), batch_size=settings.batch_size,
                            seed=settings.seed, start_step=start_step,
                            total_steps=settings.stop_step, rank=ranks.rank, world=ranks.world)
+    if settings.workers:
+        shorten_loader_sockets()
     for crops in DataLoader(samples.crops, batch_sampler=sampler, num_workers=settings.workers,
                             generator=torch.Generator().manual_seed(start_step),
                             worker_init_fn=partial(die_with, os.getpid()),

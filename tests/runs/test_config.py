@@ -7,7 +7,7 @@ import pytest
 
 from deeplab.profiles import PROFILES
 from deeplab.runs import config as config_module
-from deeplab.runs.config import RunConfig, check_parameters, given_parameters
+from deeplab.runs.config import RunConfig, check_parameters
 from deeplab.support.errors import UsageError
 from deeplab.table.rows import get_row, load_rows
 
@@ -111,9 +111,3 @@ def test_folders_come_from_the_environment_unless_they_are_given(monkeypatch, tm
     config = RunConfig.of(row_id="voc_r50_d8")
     assert config.results_root == tmp_path / "runs" and config.real_data_root == tmp_path / "sets"
     assert RunConfig.of(row_id="voc_r50_d8", data_root="here").real_data_root == Path("here")
-
-
-def test_what_papermill_injects_is_found_and_what_python_and_jupyter_bind_is_not():
-    names = {"row_id": "voc_r50_d8", "max_step": 5, "data_root": None, "__name__": "x", "_i1": "a",
-             "In": [], "Path": Path, "check_parameters": check_parameters}
-    assert given_parameters(names) == {"row_id": "voc_r50_d8", "max_step": 5, "data_root": None}

@@ -1,5 +1,6 @@
 """A lock has one holder, names it, and dies with it."""
 
+import errno
 import fcntl
 import subprocess
 import sys
@@ -81,3 +82,15 @@ def test_a_lock_that_cannot_be_made_is_an_error_of_ours(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="E-WRITE"), locked(tmp_path / "file/lock"):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_file_system_without_locks_is_named_with_a_remedy(tmp_path, monkeypatch, number, wait):
+    def refuse(*words):
+        raise OSError(number, "it cannot")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(ResourceError, match="E-LOCK (?s:.*)found: it cannot(?s:.*)--results"):
+        with locked(tmp_path / "run/lock", wait=wait):
+            pass
+    assert not is_locked(tmp_path / "run/lock")

@@ -1,0 +1,48 @@
+"""A notebook runs in our own kernel, whatever the user has set up."""
+
+import json
+import sys
+
+import nbformat
+import pytest
+
+from deeplab.runs.notebook import execute
+from deeplab.support.machine import PACKAGE_PARENT
+
+SOURCE = """
+import json, sys, deeplab
+json.dump([sys.executable, deeplab.__file__, "habit" in globals(), "startup" in globals()],
+          open(out, "w"))
+"""
+
+
+@pytest.fixture
+def habits(tmp_path, monkeypatch):
+    """A user with start-up files, a kernel spec `python3` of another Python and a long TMPDIR."""
+    (tmp_path / "start.py").write_text("habit = 3")
+    startup = tmp_path / "ipython/profile_default/startup/00.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text("startup = 3")
+    spec = tmp_path / "jupyter/kernels/python3/kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "mine",
+                                "language": "python"}))
+    (tmp_path / "foreign/deeplab").mkdir(parents=True)
+    (tmp_path / "foreign/deeplab/__init__.py").write_text("")
+    (tmp_path / ("x" * 90)).mkdir()
+    for name, value in {"PYTHONSTARTUP": "start.py", "IPYTHONDIR": "ipython",
+                        "JUPYTER_PATH": "jupyter", "PYTHONPATH": "foreign",
+                        "TMPDIR": "x" * 90}.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+
+def test_nothing_that_the_user_has_set_up_reaches_a_run(habits, tmp_path):
+    notebook = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
+    notebook.cells = [nbformat.v4.new_code_cell("out = None", metadata={"tags": ["parameters"]}),
+                      nbformat.v4.new_code_cell(SOURCE)]
+    nbformat.write(notebook, tmp_path / "small.ipynb")
+    execute(tmp_path / "small.ipynb", tmp_path / "draft.ipynb",
+            {"out": str(tmp_path / "found.json")}, folder=tmp_path)
+    assert json.loads((tmp_path / "found.json").read_text()) == [
+        sys.executable, str(PACKAGE_PARENT / "deeplab/__init__.py"), False, False]
