@@ -211,7 +211,7 @@ def draft_of(folder, *counts):
 
 def test_a_notebook_whose_kernel_died_says_so(tmp_path):
     error = KernelDied.of("E-KERNEL", "the kernel <died>")
-    notebook.keep(draft_of(tmp_path, 1, None, None), tmp_path / "notebook.ipynb", error=error)
+    notebook.publish_notebook(draft_of(tmp_path, 1, None, None), tmp_path / "notebook.ipynb", error=error)
     kept = nbformat.read(tmp_path / "notebook.ipynb", as_version=4)
     nbformat.validate(kept)
     assert "did not end" in kept.cells[0].source and "&lt;died&gt;" in kept.cells[0].source
@@ -224,7 +224,7 @@ def test_a_broken_draft_never_replaces_a_notebook(tmp_path):
     for size in range(0, len(whole) - 3, max(1, len(whole) // 20)):
         (tmp_path / "notebook.ipynb").write_text(whole)
         (tmp_path / "draft").write_text(whole[:size])
-        notebook.keep(tmp_path / "draft", tmp_path / "notebook.ipynb")
+        notebook.publish_notebook(tmp_path / "draft", tmp_path / "notebook.ipynb")
         assert (tmp_path / "notebook.ipynb").read_text() == whole
         assert not (tmp_path / "draft").exists()
 
