@@ -52,7 +52,7 @@ def cost(row_id: str, results: Path) -> None:
     for owner_, name in ((loop.Training, "save"), (runlog.RunLog, "loss"),
                          (runlog.RunLog, "evaluation"), (checkpoint.Checkpoints, "load"),
                          (JsonLines, "__init__"), (loop, "check_finite"),
-                         (run_row, "fingerprint"), (run_row, "surroundings"),
+                         (run_row, "fingerprint"), (run_row, "software"),
                          (run_row, "sweep_temporaries")):
         clock.wrap(owner_, name)
     start = time.perf_counter()

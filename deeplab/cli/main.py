@@ -12,8 +12,8 @@ import click
 
 from deeplab import __version__
 from deeplab.cli.data import data
-from deeplab.cli.options import (BACKBONE_WEIGHTS, DATA_ROOT, GPUS, PROCESSES, PROFILE, RESULTS,
-                                 WORKERS)
+from deeplab.cli.options import (AGAIN, BACKBONE_WEIGHTS, DATA_ROOT, GPUS, PROCESSES, PROFILE,
+                                 RESULTS, WORKERS)
 from deeplab.cli.weights import evaluate, predict, weights
 from deeplab.support.errors import DeeplabError
 
@@ -67,9 +67,10 @@ def rows(as_json: bool) -> None:
 @PROCESSES
 @WORKERS
 @BACKBONE_WEIGHTS
+@AGAIN
 def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path | None,
         max_steps: int | None, gpus: int | None, processes: int | None,
-        workers: int | None, backbone_weights: str | None) -> None:
+        workers: int | None, backbone_weights: str | None, again: bool) -> None:
     """Run one ROW; a run that was stopped goes on, one that is done is left alone."""
     from deeplab.runs.config import RunConfig
     from deeplab.runs.run_row import run_row
@@ -77,7 +78,7 @@ def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path
                           data_root=data_root, results_root=results, gpus=gpus,
                           processes=processes, workers=workers,
                           backbone_weights=backbone_weights)
-    result = run_row(config)
+    result = run_row(config, again=again)
     click.echo(f"{row} ({profile}, seed {seed}): mIoU {result['miou']:.2f} % on "
                f"{result['num_images']} images after {result['steps']} of "
                f"{result['total_steps']} steps" + ("" if result["complete"] else " (incomplete)"))
@@ -99,6 +100,7 @@ def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path
 @PROCESSES
 @WORKERS
 @BACKBONE_WEIGHTS
+@AGAIN
 @click.option("--cluster", metavar="WHERE",
               help="tcp://HOST:PORT of a Dask scheduler, or slurm: one GPU token for each GPU")
 @click.option("--directive", "directives", multiple=True, metavar="TEXT",
@@ -108,13 +110,13 @@ def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path
 def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs: int | None,
           data_root: Path | None, results: Path | None, max_steps: int | None, gpus: int | None,
           processes: int | None, workers: int | None, backbone_weights: str | None,
-          cluster: str | None,
+          again: bool, cluster: str | None,
           directives: tuple[str, ...], print_sbatch: bool, dry_run: bool) -> None:
     """Run many rows (all, if none are named), then write the report."""
     import os
 
     from deeplab.report.report import make_report
-    from deeplab.runs.batch import run_rows
+    from deeplab.runs.batch import run_rows, without_stale
     from deeplab.runs.cluster import dry_run_text, run_on_cluster, sbatch_script
     from deeplab.runs.config import RunConfig
     from deeplab.table.rows import match_rows
@@ -124,18 +126,20 @@ def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs:
                           backbone_weights=backbone_weights)
                for row_id in match_rows(patterns) for seed in seeds]
     if print_sbatch or dry_run:
-        click.echo(sbatch_script(configs, directives) if print_sbatch
-                   else dry_run_text(configs, cluster, directives))
+        click.echo(sbatch_script(configs, directives, again) if print_sbatch
+                   else dry_run_text(configs, cluster, directives, again))
         return
-    codes = (run_on_cluster(configs, cluster, jobs=jobs, directives=directives) if cluster
-             else run_rows(configs, jobs=jobs or os.cpu_count() or 1))
+    fitting, stale = (configs, {}) if again else without_stale(configs)
+    codes = (run_on_cluster(fitting, cluster, jobs=jobs, directives=directives, again=again)
+             if cluster else
+             run_rows(fitting, jobs=jobs or os.cpu_count() or 1, again=again)) if fitting else {}
     failed = {name: code for name, code in codes.items() if code != 0}
     if any(code == 0 for code in codes.values()):
         click.echo(f"report: {make_report(configs[0].results_root, profile)}")
     for name, code in failed.items():
         click.echo(f"{name} ended with exit code {code}; the same command goes on with it",
                    err=True)
-    sys.exit(next(iter(failed.values()), 0))
+    sys.exit(next(iter((stale | failed).values()), 0))
 
 
 @main.command()
@@ -155,16 +159,18 @@ def report(profile: str, results: Path | None) -> None:
 def status(profile: str, results: Path | None) -> None:
     """What runs, how far it is, and what stopped."""
     from deeplab.profiles import get_profile
-    from deeplab.report.results import run_command, run_folders
+    from deeplab.report.results import run_command, run_folders, run_standing
     from deeplab.runs.status import read_status, status_line, whereabouts
     from deeplab.support.files import results_folder
     found = run_folders(results or results_folder(), get_profile(profile).name)
     for row_id, seed, folder in found:
         state = read_status(folder)
         click.echo(status_line(row_id + (f" seed {seed}" if seed else ""), state))
-        where = whereabouts(state, run_command(folder))
-        if where:
-            click.echo(f"    {where}")
+        fit = run_standing(folder)
+        again = ["--again"] * bool(fit.changed)
+        for line in (*fit.lines, whereabouts(state, run_command(folder) + again)):
+            if line:
+                click.echo(f"    {line}")
     if not found:
         click.echo(f"no runs of profile {profile} yet; start one with: deeplab run voc_r50_d8")
 

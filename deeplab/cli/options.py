@@ -14,6 +14,8 @@ DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), metavar
                          help="folder that holds the dataset  [default: data/ or $DEEPLAB_DATA]")
 WEIGHTS_PROFILE = click.option("--profile", metavar="NAME",
                                help="size of the network  [default: what the file says, or full]")
+AGAIN = click.option("--again", is_flag=True,
+                     help="set aside what no longer fits code or data, and make it anew")
 GPUS = click.option("--gpus", type=click.IntRange(1), metavar="N",
                     help="GPUs that share the batch of a row  [default: one, if there is one]")
 PROCESSES = click.option("--processes", type=click.IntRange(1), metavar="N",

@@ -92,7 +92,7 @@ class SegmentationDataset:
         self.split = split
         self.root = find_root(self.label_set, root)
         self.samples = self.label_set.layout.samples(self.root, split)
-        self.packed = Pack.open(self._pack_path, self._sources,
+        self.packed = Pack.open(self._pack_path, self.sources,
                                 lookup=self.label_set.lookup) if use_pack else None
         self._kept: dict[int, Item] | None = {} if keep else None
 
@@ -135,7 +135,8 @@ class SegmentationDataset:
         return image, label
 
     @property
-    def _sources(self) -> list[Source]:
+    def sources(self) -> list[Source]:
+        """The files of each sample, in order."""
         return [Source(sample.id, self.root / sample.image, self.root / sample.label)
                 for sample in self.samples]
 
@@ -151,6 +152,6 @@ class SegmentationDataset:
         """
         self.packed = None
         samples = (self[index] for index in progress(range(len(self))))
-        path = write_pack(self._pack_path, samples, self._sources, lookup=self.label_set.lookup)
-        self.packed = Pack.open(path, self._sources, lookup=self.label_set.lookup)
+        path = write_pack(self._pack_path, samples, self.sources, lookup=self.label_set.lookup)
+        self.packed = Pack.open(path, self.sources, lookup=self.label_set.lookup)
         return path

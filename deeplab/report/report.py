@@ -85,7 +85,7 @@ class Report:
                 f"The two mIoU columns are **not comparable**: profile {self.profile} is another "
                 "size of network, schedule and data. Compare the order of the rows, not levels.\n")
         return (f"# The table, profile {self.profile}\n\n{rows} of {len(load_rows())} rows done. "
-                f"{note}\n{self.table}\n")
+                f"{note}\n{self.table}\n" + "".join(f"\n{line}\n" for line in self.notes))
 
     @property
     def table(self) -> str:
@@ -105,7 +105,7 @@ class Report:
         row = load_rows()[row_id]
         runs = [entry for entry in self.entries if entry["row_id"] == row_id]
         done = [entry for entry in runs if entry["state"] == "done"]
-        states = dict.fromkeys(entry["state"] for entry in runs)
+        states = dict.fromkeys(entry["state"] + " (noted)" * bool(entry["noted"]) for entry in runs)
         minutes = f"{sum(entry['minutes'] for entry in done):.1f}" if done else "—"
         return [row_id, row.backbone, str(row.output_stride), f"{row.published_miou:.2f}",
                 score_text([entry["miou"] for entry in done]),
@@ -122,6 +122,12 @@ class Report:
                     *([", ".join(entry["changed"])] if entry["state"] == "stale" else
                       [entry.get("steps"), entry.get("total_steps")]))
                 for entry in self.entries if entry["state"] != "done"]
+
+    @property
+    def notes(self) -> list[str]:
+        """Libraries whose patch release has changed since results that count were made."""
+        return [f"Noted: {entry['row_id']}, seed {entry['seed']}, was made with "
+                f"{'; '.join(entry['noted'])}." for entry in self.done if entry["noted"]]
 
     @property
     def minutes(self) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplab.runs.config import RunConfig
-from deeplab.runs.fingerprint import changed, fingerprint
+from deeplab.runs.result import Standing, standing
 from deeplab.support.files import atomic_write, read_json
 from deeplab.table.rows import load_rows
 
@@ -22,7 +22,8 @@ def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
     """One entry per row and seed that was started, in the order of the table.
 
     Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete" or "unfinished"),
-    `changed` (what made it stale) and, if there is a result, its facts.
+    `changed` (what made it stale), `noted` (libraries whose patch release differs since) and, if
+    there is a result, its facts.
     """
     return [_entry(folder, row_id, seed)
             for row_id, seed, folder in run_folders(results_root, profile)]
@@ -45,23 +46,31 @@ def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]
 
 def run_command(folder: Path) -> list[str]:
     """The words of the `deeplab` command that goes on with the run in `folder`."""
-    record = folder / "run.json"
-    if not record.exists():
+    if not (folder / "run.json").exists():
         return ["run", folder.parent.name]
-    return RunConfig.of(**read_json(record)["parameters"]).command
+    return run_config(folder).command
+
+
+def run_standing(folder: Path) -> Standing:
+    """How what lies in the folder of a run stands to today's code, data and libraries."""
+    return standing(run_config(folder)) if (folder / "run.json").exists() else Standing()
+
+
+def run_config(folder: Path) -> RunConfig:
+    """What the run in `folder` was asked to do, for the place where its folder lies now."""
+    parameters = read_json(folder / "run.json")["parameters"]
+    return RunConfig.of(**parameters | {"results_root": str(folder.parents[2])})
 
 
 def _entry(folder: Path, row_id: str, seed: int) -> dict[str, Any]:
     entry = {"row_id": row_id, "seed": seed, "folder": folder, "state": "unfinished",
-             "changed": []}
+             "changed": [], "noted": []}
     if not (folder / "result.json").exists():
         return entry
-    started = read_json(folder / "run.json")
-    config = RunConfig.of(**started["parameters"])
-    different = changed(started["fingerprint"], fingerprint(config))
+    fit = standing(run_config(folder))
     facts = read_json(folder / "result.json")
-    state = "stale" if different else "done" if facts["complete"] else "incomplete"
-    return {**entry, **facts, "state": state, "changed": different}
+    state = "stale" if fit.changed else "done" if facts["complete"] else "incomplete"
+    return {**entry, **facts, "state": state, "changed": [*fit.changed], "noted": [*fit.noted]}
 
 
 def table_csv(entries: list[dict[str, Any]]) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deeplab.runs.config import RunConfig
+from deeplab.runs.result import stale
 from deeplab.runs.run_row import THREAD_VARIABLES
 from deeplab.runs.status import duration, read_status, status_line
 from deeplab.support.files import open_output
@@ -32,6 +33,7 @@ class Job:
     """One row and how it goes."""
 
     config: RunConfig
+    again: bool = False  # make anew what no longer fits
     process: subprocess.Popen | None = None
     code: int | None = None  # what the row ended with, None while it runs or waits
 
@@ -48,12 +50,31 @@ class Job:
 
     def start(self, threads: int) -> None:
         """Start the row's process with `threads` threads."""
-        self.process = start_row(self.config.command, self.log, threads)
+        self.process = start_row(row_command(self.config, self.again), self.log, threads)
 
     def has_ended(self) -> bool:
         """Whether the process has ended; `code` is then its exit code."""
         self.code = self.process.poll()
         return self.code is not None
+
+
+def without_stale(configs: list[RunConfig],
+                  say: Callable[[str], None] = print) -> tuple[list[RunConfig], dict[str, int]]:
+    """Those of `configs` that may run, and the exit codes of the others, after saying why."""
+    fitting, codes = [], {}
+    for config in configs:
+        error = stale(config)
+        if error is None:
+            fitting.append(config)
+        else:
+            codes[Job(config).name] = error.exit_code
+            say(f"{Job(config).name}: {error}")
+    return fitting, codes
+
+
+def row_command(config: RunConfig, again: bool) -> list[str]:
+    """The words of the `deeplab` command of a row, with `--again` if asked for."""
+    return [*config.command, *["--again"] * again]
 
 
 def start_row(command: list[str], log: Path, threads: int) -> subprocess.Popen:
@@ -66,14 +87,14 @@ def start_row(command: list[str], log: Path, threads: int) -> subprocess.Popen:
                                 env=environment, start_new_session=True)
 
 
-def run_rows(configs: list[RunConfig], *, jobs: int,
+def run_rows(configs: list[RunConfig], *, jobs: int, again: bool = False,
              say: Callable[[str], None] = print) -> dict[str, int]:
     """Run all `configs`, `jobs` at a time; returns the exit code of each that was started.
 
     After Ctrl-C, SIGTERM or SIGUSR1 no more rows start, and the running ones save and stop.
     """
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    waiting = longest_first(configs)
+    waiting = longest_first(configs, again)
     table, running, ended, begin = LiveTable(waiting, say), [], [], time.monotonic()
     with interruptible():
         try:
@@ -99,9 +120,9 @@ def interruptible() -> contextlib.AbstractContextManager[None]:
     return signal_handler(signal.default_int_handler)
 
 
-def longest_first(configs: list[RunConfig]) -> list[Job]:
+def longest_first(configs: list[RunConfig], again: bool = False) -> list[Job]:
     """A job for each run, so ordered that the last minutes do not wait for a long one."""
-    return [Job(config) for config in sorted(configs, key=relative_cost, reverse=True)]
+    return [Job(config, again) for config in sorted(configs, key=relative_cost, reverse=True)]
 
 
 def summary(ended: list[Job], count: int, seconds: float,

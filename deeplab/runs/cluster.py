@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplab.runs.batch import (POLL_SECONDS, SAVE_SECONDS, Job, LiveTable, interruptible,
-                                longest_first, start_row, summary)
+                                longest_first, row_command, start_row, summary)
 from deeplab.runs.config import RunConfig
 from deeplab.support.errors import KernelDied, LockedError, Stopped, UsageError
 from deeplab.support.files import open_output
@@ -33,14 +33,14 @@ STOP = "deeplab-stop"  # the name under which workers learn that they should sto
 
 
 def run_on_cluster(configs: list[RunConfig], where: str, *, jobs: int | None = None,
-                   directives: Sequence[str] = (),
+                   directives: Sequence[str] = (), again: bool = False,
                    say: Callable[[str], None] = print) -> dict[str, int]:
     """Run all `configs` on the cluster `where`; returns the exit code of each.
 
     `where` is the address of a Dask scheduler or "slurm", where `jobs` are asked for (default:
     one for each row). Raises `UsageError` (E-CLUSTER) if there is none.
     """
-    waiting, begin = longest_first(configs), time.monotonic()
+    waiting, begin = longest_first(configs, again), time.monotonic()
     screen, ended = LiveTable(waiting, say), []
     with _connected(where, configs, jobs or len(configs), directives) as client, interruptible():
         from distributed import Event
@@ -86,9 +86,11 @@ def run_remote(command: list[str], log: str, threads: int) -> int:
         time.sleep(5)
 
 
-def sbatch_script(configs: list[RunConfig], directives: Sequence[str] = ()) -> str:
+def sbatch_script(configs: list[RunConfig], directives: Sequence[str] = (),
+                  again: bool = False) -> str:
     """A SLURM array with one task for each run, for those who use nothing else."""
-    commands = "\n".join(f"  {shlex.quote(shlex.join(config.command))}" for config in configs)
+    commands = "\n".join(f"  {shlex.quote(shlex.join(row_command(config, again)))}"
+                         for config in configs)
     lines = [f"--array=0-{len(configs) - 1}", "--ntasks=1", f"--cpus-per-task={CORES}",
              f"--mem={MEMORY}", f"--gres=gpu:{_gpus(configs)}", f"--time={HOURS}:00:00",
              "--signal=USR1@120", "--requeue", "--open-mode=append", *directives]
@@ -101,10 +103,10 @@ def sbatch_script(configs: list[RunConfig], directives: Sequence[str] = ()) -> s
 
 
 def dry_run_text(configs: list[RunConfig], where: str | None,
-                 directives: Sequence[str] = ()) -> str:
+                 directives: Sequence[str] = (), again: bool = False) -> str:
     """What `deeplab table` would start: the job script of "slurm", or a command for each row."""
     if where != "slurm":
-        return "\n".join(f"deeplab {shlex.join(config.command)}" for config in configs)
+        return "\n".join(f"deeplab {shlex.join(row_command(config, again))}" for config in configs)
     with _slurm(_gpus(configs), directives) as cluster:
         return cluster.job_script()
 
@@ -164,8 +166,9 @@ def _submit(client: Any, job: Job) -> Any:
     has_tokens = any("GPU" in worker["resources"] for worker in workers) or not workers
     rows_at_once = max(Counter(worker["host"] for worker in workers).values(), default=1)
     threads = max(1, (CORES if not workers else os.cpu_count() or 1) // rows_at_once)
-    return client.submit(run_remote, job.config.command, str(job.log.absolute()), threads,
-                         key=f"{job.name}-{uuid.uuid4()}", pure=False,
+    return client.submit(run_remote, row_command(job.config, job.again),
+                         str(job.log.absolute()), threads, key=f"{job.name}-{uuid.uuid4()}",
+                         pure=False,
                          resources={"GPU": job.config.gpus or 1} if has_tokens else None)
 
 

@@ -65,7 +65,9 @@ def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str
         "class_iou": {name: None if math.isnan(value) else round(100 * value, 4)
                       for name, value in zip(config.label_set.classes, iou, strict=True)},
         "minutes": round(evaluation.seconds / 60, 3), "device": experiment.device,
-        "threads": torch.get_num_threads(), "data": digest(data_identity(config)), **surroundings()}
+        "threads": torch.get_num_threads(),
+        "data": digest(data_identity(config, config.row.eval_split)),
+        **surroundings(experiment.device)}
 
 
 def _result_name(facts: dict[str, Any], config: RunConfig) -> str:

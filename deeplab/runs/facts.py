@@ -37,7 +37,7 @@ def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> 
         "peak_memory_mb": peak_memory_mb(), "device": experiment.device,
         "threads": torch.get_num_threads(), "backbone_weights": experiment.backbone_weights,
         "deviations": [item.number for item in deviations(experiment)],
-        **surroundings()}
+        **surroundings(experiment.device)}
 
 
 def peak_memory_mb() -> int:

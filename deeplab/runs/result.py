@@ -1,16 +1,81 @@
-"""The result of a run: `result.json`, the only proof that a row is done.
+"""When a run counts as done, and when what it left no longer fits.
 
-The notebook leaves the same content as `outcome.json`; the runner renames it when everything
-else is in place.
+`result.json` is the only proof. The notebook leaves `outcome.json`; the runner renames it when
+everything else is in place. What a run left either fits (all parts of its fingerprint agree),
+fits but is noted (a library's patch release differs), or is stale, and then left as it is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deeplab.runs.config import RunConfig
-from deeplab.runs.fingerprint import changed, fingerprint
-from deeplab.support.files import read_json, replace_file
+from deeplab.runs.fingerprint import changed, fingerprint, noted
+from deeplab.runs.status import duration
+from deeplab.support.errors import UsageError
+from deeplab.support.files import read_json, read_json_lines, replace_file
+
+UNVERIFIED = "data (names, sizes and times of unverified files; see `deeplab data verify`)"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run that was started stands to today's code, data and libraries."""
+
+    changed: tuple[str, ...] = ()  # parts of the fingerprint that differ: stale
+    noted: tuple[str, ...] = ()  # libraries of another patch release: it fits nevertheless
+
+    @property
+    def lines(self) -> list[str]:
+        """What there is to say, a line each."""
+        return [f"stale: another {', '.join(self.changed)} since"] * bool(self.changed) + [
+            f"noted: made with {'; '.join(self.noted)}"] * bool(self.noted)
+
+
+def standing(config: RunConfig, mark: dict[str, Any] | None = None) -> Standing:
+    """How the run that `config.folder` holds stands to `mark`, by default today's fingerprint."""
+    if not (config.folder / "run.json").exists() and not (config.folder / "result.json").exists():
+        return Standing()
+    record = read_json(config.folder / "run.json")
+    return Standing(tuple(changed(record["fingerprint"], mark or fingerprint(config))),
+                    tuple(noted(record.get("surroundings", {}))))
+
+
+def stale(config: RunConfig, mark: dict[str, Any] | None = None) -> UsageError | None:
+    """The error (E-STALE) for a result or checkpoints that no longer fit, None if all fits.
+
+    It says what differs and what it took to make what is there.
+    """
+    different, folder = standing(config, mark).changed, config.folder
+    left = _left(folder) if different else ""
+    if not left:
+        return None
+    is_unverified = not (config.real_data_root / f"manifest-{config.row.dataset}.json").exists()
+    parts = [UNVERIFIED if part == "data" and config.profile.name != "demo" and is_unverified
+             else part for part in different]
+    return UsageError.of(
+        "E-STALE", "what this run rests on has changed since; nothing was touched", file=folder,
+        found=f"{left} with another {', '.join(parts)}",
+        expected="the same row, code, data and libraries",
+        do="undo the change, keep this and choose another --results, or make it anew with "
+           "--again, which sets this aside")
+
+
+def _left(folder: Path) -> str:
+    """What a run left that has cost something, in words; "" if nothing."""
+    result = folder / "result.json"
+    if result.exists():
+        facts = read_json(result)
+        return (f"a result of {facts['steps']:,} steps that took "
+                f"{duration(60 * facts['minutes'])}, mIoU {facts['miou']:.2f} %")
+    manifest = folder / "checkpoints" / "checkpoints.json"
+    step = max((entry["step"] for entry in read_json(manifest)), default=0) if (
+        manifest.exists()) else 0
+    seconds = max((line.get("seconds", 0) for line in read_json_lines(folder / "log.jsonl")),
+                  default=0)
+    return f"a checkpoint of step {step:,} that took {duration(seconds)}" if step else ""
 
 
 def promote_outcome(config: RunConfig) -> dict[str, Any]:
@@ -22,11 +87,10 @@ def promote_outcome(config: RunConfig) -> dict[str, Any]:
 
 
 def finished_result(config: RunConfig) -> dict[str, Any] | None:
-    """The result of this run if it is done as far as asked and still fits, else None."""
+    """The result of this run if it is done as far as asked, else None."""
     path = config.folder / "result.json"
     if not path.exists():
         return None
     facts = read_json(path)
     wanted = min(config.max_steps or facts["total_steps"], facts["total_steps"])
-    fits = not changed(read_json(config.folder / "run.json")["fingerprint"], fingerprint(config))
-    return facts if fits and facts["steps"] >= wanted else None
+    return facts if facts["steps"] >= wanted else None

@@ -1,8 +1,8 @@
 """Run one row: `row.ipynb` through papermill, in a folder of its own, safe to repeat.
 
 Doing it again after a kill, a stop or an error goes on from the last checkpoint; a row that is
-done is left alone. The executed notebook replaces an older one only when it is whole, and
-`result.json` appears last.
+done is left alone, and so is one whose result or checkpoint no longer fits, unless asked for.
+The executed notebook replaces an older one only when it is whole, and `result.json` appears last.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from deeplab.runs.config import RunConfig
-from deeplab.runs.fingerprint import changed, fingerprint, surroundings
+from deeplab.runs.fingerprint import (changed, data_identity, file_states, fingerprint,
+                                      software)
 from deeplab.runs.notebook import environment, execute, publish_notebook
-from deeplab.runs.result import finished_result, promote_outcome
+from deeplab.runs.result import finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.files import (PROJECT, TEMPORARY, read_json, replace_file, sweep_temporaries,
@@ -34,19 +35,25 @@ NOTEBOOKS = PROJECT / "notebooks"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def run_row(config: RunConfig) -> dict[str, Any]:
+def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
     """Bring one run to its end, as far as `config` asks, and return its result.
 
-    Raises what the notebook's cells raise (`DataError`, `DivergedError` ...), `LockedError` if
-    another process has the run, `Stopped` after a signal, and `KernelDied`.
+    With `again` what no longer fits is set aside and made anew; without it that raises
+    `UsageError` (E-STALE). Raises also what the notebook's cells raise (`DataError`,
+    `DivergedError` ...), `LockedError` if another process has the run, `Stopped` after a
+    signal, and `KernelDied`.
     """
     die_with_parent()
     with locked(config.folder / "lock"), forwarded_signals(config.folder):
-        done = finished_result(config)
+        mark = _mark(config)
+        refusal = None if again else stale(config, mark)
+        if refusal:
+            raise refusal
+        done = None if standing(config, mark).changed else finished_result(config)
         if done:
             return done
+        data_identity(config)  # raises what opening the data would, before anything is written
         sweep_temporaries(config.folder)
-        mark = fingerprint(config)
         threads = str(_prepare_folder(config, mark))
         with environment(**dict.fromkeys(THREAD_VARIABLES, threads), **{PARENT: str(os.getpid())}):
             _run_notebook(config, mark)
@@ -56,17 +63,24 @@ def run_row(config: RunConfig) -> dict[str, Any]:
         return facts
 
 
-def _run_notebook(config: RunConfig, mark: dict[str, str]) -> None:
+def _mark(config: RunConfig) -> dict[str, Any]:
+    """The fingerprint as it is at this moment."""
+    file_states.cache_clear()
+    return fingerprint(config)
+
+
+def _run_notebook(config: RunConfig, mark: dict[str, Any]) -> None:
     """Execute the notebook and keep it; `mark` must still fit when it ends (E-CHANGED)."""
     draft, kept = config.folder / f"{TEMPORARY}notebook.ipynb", config.folder / "notebook.ipynb"
     (config.folder / "outcome.json").unlink(missing_ok=True)  # of an earlier attempt
     try:
         execute(NOTEBOOKS / "row.ipynb", draft, config.parameters, folder=config.folder)
-        different = changed(mark, fingerprint(config))
+        different = changed(mark, _mark(config))
         if different:
             raise UsageError.of(
                 "E-CHANGED", "something changed while the row ran; its result is not kept",
-                file=config.folder, found=", ".join(different), do="run the same command again")
+                file=config.folder, found=", ".join(different),
+                do="undo the change and run the same command, or add --again to begin anew")
     except (DeeplabError, KeyboardInterrupt) as error:
         publish_notebook(draft, kept,
                          error=error if isinstance(error, DeeplabError) else _stopped())
@@ -74,7 +88,7 @@ def _run_notebook(config: RunConfig, mark: dict[str, str]) -> None:
     publish_notebook(draft, kept)
 
 
-def _prepare_folder(config: RunConfig, mark: dict[str, str]) -> int:
+def _prepare_folder(config: RunConfig, mark: dict[str, Any]) -> int:
     """Write `run.json`, or set aside what an older version of the run left; returns the threads.
 
     A run keeps the number of threads it began with, because sums in another order round
@@ -89,7 +103,7 @@ def _prepare_folder(config: RunConfig, mark: dict[str, str]) -> int:
     threads = thread_count()
     write_json(record, {"parameters": config.parameters, "fingerprint": mark, "threads": threads,
                         "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-                        "surroundings": surroundings()})
+                        "surroundings": software()})
     return threads
 
 

@@ -5,17 +5,62 @@ from __future__ import annotations
 import ast
 import functools
 
+ERRORS = ("Error", "Stopped")  # how the names of this package's exceptions end
+CHECKS = ("check", "refuse")  # how the names of functions begin that do nothing but raise
+
 
 @functools.lru_cache(maxsize=256)
 def without_words(source: str) -> str:
-    """Python source as parsed, without comments, docstrings and layout.
+    """Python source as parsed, without comments, docstrings, layout and the texts of errors.
+
+    Of a `raise` only that it is there remains, and no string of a function that makes an error,
+    of one called `check...` or `refuse...`, or of its call; the conditions remain.
 
     >>> without_words('x = 1  # one') == without_words('x=1')
     True
+    >>> without_words('raise ValueError("no")') == without_words('raise ValueError("never")')
+    True
     """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            if ast.get_docstring(node, clean=False) is not None:
-                del node.body[0]
-    return ast.dump(tree)
+    return ast.dump(_Reduced().visit(ast.parse(source)))
+
+
+class _Reduced(ast.NodeTransformer):
+    """Takes docstrings and the texts of errors out of a tree."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (
+                ast.get_docstring(node, clean=False) is not None):
+            del node.body[0]
+        return super().generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        if node.returns is not None and ast.unparse(node.returns).endswith(ERRORS):
+            node.body = []
+        return self.generic_visit(_Silent().visit(node) if _checks(node.name) else node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
+        return ast.Raise()
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        is_check = isinstance(node.value, ast.Call) and _checks(ast.unparse(node.value.func))
+        return _Silent().visit(node) if is_check else self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        kind, _, method = ast.unparse(node.func).rpartition(".")
+        is_error = method == "of" and kind.endswith(ERRORS)
+        return ast.Call(node.func, [], []) if is_error else self.generic_visit(node)
+
+
+class _Silent(ast.NodeTransformer):
+    """Takes every string out of a tree."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant(None) if isinstance(node.value, str) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Constant:
+        return ast.Constant(None)
+
+
+def _checks(name: str) -> bool:
+    """Whether a function of this dotted name only checks, by the manner of this package."""
+    return name.rpartition(".")[2].lstrip("_").startswith(CHECKS)

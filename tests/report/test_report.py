@@ -41,7 +41,7 @@ def written(tmp_path_factory):
     fabricate(root, "voc_r50_d8", 77.5)
     fabricate(root, "voc_r50_d16", 70.0)
     fabricate(root, "voc_r101_d8", 33.33, complete=False)
-    fabricate(root, "voc_r101_d16", 44.44, stale=["code", "data"])
+    fabricate(root, "voc_r101_d16", 44.44, stale=["code", "weights"])
     assert make_report(root, "full") == root / "full" / "report.html"
     return root / "full"
 
@@ -65,7 +65,7 @@ def test_numbers_that_do_not_count_stand_nowhere(written):
 def test_the_page_says_what_is_left_out_and_why(written):
     page = (written / "report.html").read_text(encoding="utf-8")
     assert "incomplete, stopped early on purpose (3 of 6 steps)" in page
-    assert "stale, because something it rests on has changed since: code, data" in page
+    assert "stale, because something it rests on has changed since: code, weights" in page
     assert "D8 above D16 in 1 of 1 pairs" in page
 
 

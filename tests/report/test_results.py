@@ -5,15 +5,17 @@ import dataclasses
 import io
 
 import pytest
+from click.testing import CliRunner
 
-from deeplab.report import results
+from deeplab.cli.main import main
+from deeplab.report.report import Report
 from deeplab.report.results import (COLUMNS, collect, run_command, run_folders, table_csv,
                                     write_table)
-from deeplab.runs import result
+from deeplab.runs import fingerprint, result
 from deeplab.runs.config import RunConfig, row_facts
-from deeplab.runs.result import finished_result, promote_outcome
-from deeplab.support.errors import DataError
-from deeplab.support.files import write_json
+from deeplab.runs.result import finished_result, promote_outcome, stale, standing
+from deeplab.support.errors import DataError, UsageError
+from deeplab.support.files import read_json, write_json
 
 MARK = {"row": "1", "code": "2"}
 
@@ -22,8 +24,7 @@ MARK = {"row": "1", "code": "2"}
 def mark(monkeypatch):
     """The fingerprint that every run has now; change it to make results stale."""
     now = dict(MARK)
-    for module in (results, result):
-        monkeypatch.setattr(module, "fingerprint", lambda config: now)
+    monkeypatch.setattr(result, "fingerprint", lambda config: now)
     return now
 
 
@@ -34,7 +35,7 @@ def make_run(tmp_path, mark):
         config = RunConfig.of(row_id=row_id, seed=seed, results_root=tmp_path)
         facts = dict.fromkeys(COLUMNS) | row_facts(config.row) | {
             "profile": "demo", "seed": seed, "miou": 41.5, "steps": steps, "total_steps": 150,
-            "complete": steps >= 150, "deviations": [1, 2], "device": "cpu"}
+            "complete": steps >= 150, "minutes": 65.0, "deviations": [1, 2], "device": "cpu"}
         write_json(config.folder / "run.json",
                    {"parameters": config.parameters, "fingerprint": MARK})
         if name:
@@ -47,11 +48,39 @@ def states(root):
     return {(entry["row_id"], entry["seed"]): entry["state"] for entry in collect(root, "demo")}
 
 
-def test_only_a_result_that_fits_is_done(make_run, mark):
+def test_a_result_that_no_longer_fits_is_refused_with_what_differs_and_what_it_took(make_run, mark):
     config = make_run()
-    assert finished_result(config)["miou"] == 41.5
+    assert finished_result(config)["miou"] == 41.5 and stale(config) is None
     mark["code"] = "3"
-    assert finished_result(config) is None
+    error = stale(config)
+    assert isinstance(error, UsageError) and error.code == "E-STALE"
+    text = str(error)
+    assert "a result of 150 steps that took 1 h 05 min, mIoU 41.50 % with another code" in text
+    assert str(config.folder) in text and "--again" in text
+
+
+def test_a_checkpoint_that_no_longer_fits_is_refused_and_nothing_is_not(make_run, mark):
+    config = make_run(name=None)
+    mark["row"] = "3"
+    assert standing(config).changed == ("row",) and stale(config) is None
+    write_json(config.folder / "checkpoints/checkpoints.json", [{"step": 20}, {"step": 30}])
+    (config.folder / "log.jsonl").write_text('{"step": 30, "seconds": 90.2}\n')
+    assert "a checkpoint of step 30 that took 1 min 30 s with another row" in str(stale(config))
+
+
+def test_a_patch_release_is_noted_and_the_result_counts(make_run, tmp_path, monkeypatch):
+    config = make_run()
+    record = read_json(config.folder / "run.json")
+    write_json(config.folder / "run.json", record | {"surroundings": {"torch": "2.5.0"}})
+    monkeypatch.setattr(fingerprint, "libraries", lambda: {"torch": "2.5.1"})
+    assert stale(config) is None
+    entry = collect(tmp_path, "demo")[0]
+    assert (entry["state"], entry["noted"]) == ("done", ["torch 2.5.0, now 2.5.1"])
+    report = Report(tmp_path, "demo", collect(tmp_path, "demo"))
+    assert "| done (noted) |" in report.table
+    assert "Noted: voc_r50_d8, seed 0, was made with torch 2.5.0, now 2.5.1." in report.page
+    shown = CliRunner().invoke(main, ["status", "--results", str(tmp_path)]).output
+    assert "noted: made with torch 2.5.0, now 2.5.1" in shown
 
 
 @pytest.mark.parametrize("steps, max_steps, is_done", [
@@ -70,7 +99,7 @@ def test_a_result_without_its_record_is_an_error_that_names_it(make_run):
     config = make_run()
     (config.folder / "run.json").unlink()
     with pytest.raises(DataError, match=r"E-JSON(.|\n)*run\.json"):
-        finished_result(config)
+        stale(config)
 
 
 def test_the_outcome_becomes_the_result_in_one_step(make_run):

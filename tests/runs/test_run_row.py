@@ -1,5 +1,6 @@
 """A row is whole or not there, whatever moment its process is killed at."""
 
+import functools
 import os
 import re
 import signal
@@ -113,11 +114,22 @@ def test_a_row_keeps_the_threads_it_began_with(references, data_root, tmp_path, 
     assert seen == ["3", "3"]
 
 
-def test_what_an_older_version_left_is_set_aside(references, data_root, tmp_path, monkeypatch):
+def contents(folder):
+    """What the files of a run hold, and when they were written."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*")
+            if path.is_file() and path.name != "lock"}
+
+
+def test_what_older_code_left_is_kept_and_only_set_aside_when_asked(references, data_root, tmp_path,
+                                                                    monkeypatch):
     config = config_of(ROWS[0], tmp_path, data_root)
     assert in_child(run_row.run_row, config, crash="step:3") == KILLED
     monkeypatch.setattr(fingerprint, "code_identity", lambda: ["other code"])
-    assert in_child(run_row.run_row, config) == 0
+    before = contents(tmp_path)
+    with pytest.raises(UsageError, match=r"E-STALE(.|\n)*a checkpoint of step 2(.|\n)*--again"):
+        run_row.run_row(config)
+    assert contents(tmp_path) == before
+    assert in_child(functools.partial(run_row.run_row, again=True), config) == 0
     aside = list(config.folder.parent.glob("seed0.old-*"))
     assert len(aside) == 1 and (aside[0] / "checkpoints/checkpoints.json").exists()
     assert not (aside[0] / "result.json").exists() and (config.folder / "result.json").exists()
@@ -167,7 +179,7 @@ def start_against_another(config, number):
         raise Stopped("E-STOPPED")
 
     run_row.execute, start = write, time.monotonic()
-    run_row.surroundings = run_row.fingerprint = lambda *arguments: {}
+    run_row.software = run_row.fingerprint = lambda *arguments: {}
     try:
         run_row.run_row(config)
     except LockedError as error:

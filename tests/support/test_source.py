@@ -36,3 +36,41 @@ def test_everything_else_changes_something(before, after):
 
 def test_a_text_that_is_no_docstring_counts():
     assert without_words("def f():\n  x = 1\n  'b'") != without_words("def f():\n  x = 1\n  'c'")
+
+
+ERRORS = '''
+def _check_side(side: int) -> None:
+    if side < LEAST:
+        wrong = [f"{side} is small"]
+        raise ValueError("too small" + str(wrong))
+
+
+def _no_side(side: int) -> DataError:
+    return DataError.of("E-SIDE", "no side", found=side)
+
+
+def area(side: int, mode: str = "square") -> int:
+    _check_side(side)
+    _refuse("side", side, side > 3, "at most 3")
+    error = DataError.of("E-SIDE", "a side", do="give one")
+    if mode == "none":
+        raise _no_side(side) from error
+    return side ** 2
+'''
+
+
+@pytest.mark.parametrize("before, after", [
+    ("too small", "small"), ("is small", "is too small"), ("no side", "none"), ('"a side"', '"b"'),
+    ('"give one"', 'f"give {side}"'), ("at most 3", "3 at most"), (" from error", "")])
+def test_the_text_of_an_error_changes_nothing(before, after):
+    assert before in ERRORS
+    assert without_words(ERRORS.replace(before, after)) == without_words(ERRORS)
+
+
+@pytest.mark.parametrize("before, after", [
+    ("side < LEAST", "side <= LEAST"), ("side > 3", "side > 4"), ('"none"', '"no"'),
+    ("side ** 2", "side ** 3"), ('"square"', '"round"'),
+    ("        raise _no_side(side) from error", "        pass")])
+def test_whether_an_error_is_raised_counts(before, after):
+    assert before in ERRORS
+    assert without_words(ERRORS.replace(before, after)) != without_words(ERRORS)
