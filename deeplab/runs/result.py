@@ -39,7 +39,7 @@ def standing(config: RunConfig, mark: dict[str, Any] | None = None) -> Standing:
     if not (config.folder / "run.json").exists() and not (config.folder / "result.json").exists():
         return Standing()
     record = read_json(config.folder / "run.json")
-    return Standing(tuple(changed(record["fingerprint"], mark or fingerprint(config))),
+    return Standing(tuple(changed(record.get("fingerprint", {}), mark or fingerprint(config))),
                     tuple(noted(record.get("surroundings", {}))))
 
 

@@ -97,9 +97,10 @@ def _prepare_folder(config: RunConfig, mark: dict[str, Any]) -> int:
     record = config.folder / "run.json"
     if record.exists():
         before = read_json(record)
-        if not changed(before["fingerprint"], mark):
+        old = before.get("fingerprint", {})
+        if not changed(old, mark):
             return before["threads"]
-        _set_aside(config.folder, before["fingerprint"]["code"][:6])
+        _set_aside(config.folder, old.get("code", "unknown")[:6])
     threads = thread_count()
     write_json(record, {"parameters": config.parameters, "fingerprint": mark, "threads": threads,
                         "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

@@ -89,7 +89,7 @@ def test_a_wrong_word_ends_with_2_and_says_which(words, text):
 
 @pytest.mark.parametrize("name, code", EXIT_CODES.items())
 def test_each_error_ends_with_the_code_of_the_contract(monkeypatch, name, code):
-    def fail(config):
+    def fail(config, again):
         raise getattr(errors, name).of("E-TEST", "as asked", do="nothing")
     monkeypatch.setattr(run_row_module, "run_row", fail)
     result = fails("run", "voc_r50_d8", code=code, text="")
@@ -97,7 +97,7 @@ def test_each_error_ends_with_the_code_of_the_contract(monkeypatch, name, code):
 
 
 def test_debug_shows_the_traceback(monkeypatch):
-    def fail(config):
+    def fail(config, again):
         raise errors.DataError("E-TEST")
     monkeypatch.setattr(run_row_module, "run_row", fail)
     assert isinstance(invoke("--debug", "run", "voc_r50_d8").exception, errors.DataError)
@@ -123,7 +123,7 @@ def test_a_place_that_cannot_be_written_to_ends_with_5(tmp_path):
 
 def test_a_finished_run_says_what_it_reached(monkeypatch, tmp_path):
     facts = {"miou": 41.456, "num_images": 60, "steps": 5, "total_steps": 150, "complete": False}
-    monkeypatch.setattr(run_row_module, "run_row", lambda config: facts)
+    monkeypatch.setattr(run_row_module, "run_row", lambda config, again: facts)
     output = invoke("run", "voc_r50_d8", "--seed", 2, "--results", tmp_path).output
     assert "mIoU 41.46 % on 60 images after 5 of 150 steps (incomplete)" in output
     assert str(tmp_path / "demo/voc_r50_d8/seed2") in output
