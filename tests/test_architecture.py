@@ -275,7 +275,6 @@ def test_functions_are_short():
     assert sorted(lengths.values())[len(lengths) // 2] <= 12
 
 
-@pytest.mark.xfail(reason="to do: evaluate and RunConfig.of", strict=False)
 def test_public_functions_have_few_parameters():
     """But the commands, which have one per option, and the constructors of the networks."""
     counts = {f"{at(name, node)} {node.name}": sum(map(len, (

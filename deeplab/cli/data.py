@@ -39,7 +39,7 @@ def prepare(dataset: str, data_root: Path | None, archives: Path | None, dry_run
     """
     from deeplab.prepare.prepare import announce
     from deeplab.prepare.prepare import prepare as prepare_dataset
-    from deeplab.support.files import data_folder
+    from deeplab.support.folders import data_folder
     data_root = data_root or data_folder()
     click.echo(announce(dataset, data_root, archives))
     if not dry_run:
@@ -54,7 +54,7 @@ def verify(dataset: str, data_root: Path | None, part: bool) -> None:
     """Decode every file of DATASET and compare it with the manifest of the first time."""
     from deeplab.prepare.verify import verify as verify_dataset
     from deeplab.support.errors import DataError
-    from deeplab.support.files import data_folder
+    from deeplab.support.folders import data_folder
     report = verify_dataset(dataset, data_root or data_folder(), part=part)
     if report.problems:
         raise DataError(f"E-VERIFY {report}\n  do: restore these files, or prepare the dataset "
@@ -76,7 +76,7 @@ def pack(dataset: str, data_root: Path | None, splits: tuple[str, ...]) -> None:
     from tqdm import tqdm
 
     from deeplab.data.catalog import SegmentationDataset, find_root, get_dataset
-    from deeplab.support.files import data_folder
+    from deeplab.support.folders import data_folder
     label_set = get_dataset(dataset)
     root = find_root(label_set, data_root or data_folder())
     for split in splits or label_set.split_sizes or label_set.layout.splits(root):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from deeplab import __version__
 from deeplab.cli.data import data
-from deeplab.cli.options import (AGAIN, BACKBONE_WEIGHTS, DATA_ROOT, GPUS, PROCESSES, PROFILE,
-                                 RESULTS, WORKERS)
+from deeplab.cli.options import AGAIN, DATA_ROOT, PROFILE, RESULTS, option, run_options
 from deeplab.cli.weights import evaluate, predict, weights
 from deeplab.support.errors import DeeplabError
 
@@ -58,28 +58,15 @@ def rows(as_json: bool) -> None:
 
 @main.command()
 @click.argument("row")
-@PROFILE
-@click.option("--seed", default=0, show_default=True, help="of order, augmentation and weights")
-@DATA_ROOT
-@RESULTS
-@click.option("--max-steps", type=int, metavar="N", help="stop early; the result is incomplete")
-@GPUS
-@PROCESSES
-@WORKERS
-@BACKBONE_WEIGHTS
+@run_options()
 @AGAIN
-def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path | None,
-        max_steps: int | None, gpus: int | None, processes: int | None,
-        workers: int | None, backbone_weights: str | None, again: bool) -> None:
+def run(row: str, again: bool, **given: Any) -> None:
     """Run one ROW; a run that was stopped goes on, one that is done is left alone."""
     from deeplab.runs.config import RunConfig
     from deeplab.runs.run_row import run_row
-    config = RunConfig.of(row_id=row, profile=profile, seed=seed, max_steps=max_steps,
-                          data_root=data_root, results_root=results, gpus=gpus,
-                          processes=processes, workers=workers,
-                          backbone_weights=backbone_weights)
+    config = RunConfig.of(row_id=row, **given)
     result = run_row(config, again=again)
-    click.echo(f"{row} ({profile}, seed {seed}): mIoU {result['miou']:.2f} % on "
+    click.echo(f"{row} ({config.profile.name}, seed {config.seed}): mIoU {result['miou']:.2f} % on "
                f"{result['num_images']} images after {result['steps']} of "
                f"{result['total_steps']} steps" + ("" if result["complete"] else " (incomplete)"))
     click.echo(f"notebook: {config.folder / 'notebook.ipynb'}")
@@ -88,18 +75,11 @@ def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path
 @main.command()
 @click.option("--rows", "patterns", multiple=True, metavar="GLOB",
               help="only these rows, e.g. 'voc_*'; may be repeated")
-@PROFILE
 @click.option("--seeds", multiple=True, type=int, default=(0,), metavar="N",
               help="may be repeated  [default: 0]")
 @click.option("--jobs", type=click.IntRange(1), metavar="N",
               help="rows at a time; cores are divided among them  [default: one per core]")
-@DATA_ROOT
-@RESULTS
-@click.option("--max-steps", type=int, metavar="N", help="stop each row early")
-@GPUS
-@PROCESSES
-@WORKERS
-@BACKBONE_WEIGHTS
+@run_options("seed")
 @AGAIN
 @click.option("--cluster", metavar="WHERE",
               help="tcp://HOST:PORT of a Dask scheduler, or slurm: one GPU token for each GPU")
@@ -107,11 +87,9 @@ def run(row: str, profile: str, seed: int, data_root: Path | None, results: Path
               help="a line for SLURM, e.g. '--partition=gpu'; may be repeated")
 @click.option("--print-sbatch", is_flag=True, help="print a SLURM array that does this, and end")
 @click.option("--dry-run", is_flag=True, help="print what would be started, and end")
-def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs: int | None,
-          data_root: Path | None, results: Path | None, max_steps: int | None, gpus: int | None,
-          processes: int | None, workers: int | None, backbone_weights: str | None,
-          again: bool, cluster: str | None,
-          directives: tuple[str, ...], print_sbatch: bool, dry_run: bool) -> None:
+def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, again: bool,
+          cluster: str | None, directives: tuple[str, ...], print_sbatch: bool, dry_run: bool,
+          **given: Any) -> None:
     """Run many rows (all, if none are named), then write the report."""
     import os
 
@@ -120,10 +98,7 @@ def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs:
     from deeplab.runs.cluster import dry_run_text, run_on_cluster, sbatch_script
     from deeplab.runs.config import RunConfig
     from deeplab.table.rows import match_rows
-    configs = [RunConfig.of(row_id=row_id, profile=profile, seed=seed, data_root=data_root,
-                            results_root=results, max_steps=max_steps, gpus=gpus,
-                            processes=processes, workers=workers,
-                          backbone_weights=backbone_weights)
+    configs = [RunConfig.of(row_id=row_id, seed=seed, **given)
                for row_id in match_rows(patterns) for seed in seeds]
     if print_sbatch or dry_run:
         click.echo(sbatch_script(configs, directives, again) if print_sbatch
@@ -135,7 +110,7 @@ def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs:
              run_rows(fitting, jobs=jobs or os.cpu_count() or 1, again=again)) if fitting else {}
     failed = {name: code for name, code in codes.items() if code != 0}
     if any(code == 0 for code in codes.values()):
-        click.echo(f"report: {make_report(configs[0].results_root, profile)}")
+        click.echo(f"report: {make_report(configs[0].results_root, given['profile'])}")
     for name, code in failed.items():
         click.echo(f"{name} ended with exit code {code}; the same command goes on with it",
                    err=True)
@@ -145,24 +120,24 @@ def table(patterns: tuple[str, ...], profile: str, seeds: tuple[int, ...], jobs:
 @main.command()
 @PROFILE
 @RESULTS
-def report(profile: str, results: Path | None) -> None:
+def report(profile: str, results_root: Path | None) -> None:
     """Rebuild table, figures and report from the results that are there."""
     from deeplab.profiles import get_profile
     from deeplab.report.report import make_report
-    from deeplab.support.files import results_folder
-    click.echo(make_report(results or results_folder(), get_profile(profile).name))
+    from deeplab.support.folders import results_folder
+    click.echo(make_report(results_root or results_folder(), get_profile(profile).name))
 
 
 @main.command()
 @PROFILE
 @RESULTS
-def status(profile: str, results: Path | None) -> None:
+def status(profile: str, results_root: Path | None) -> None:
     """What runs, how far it is, and what stopped."""
     from deeplab.profiles import get_profile
     from deeplab.report.results import run_command, run_folders, run_standing
     from deeplab.runs.status import read_status, status_line, whereabouts
-    from deeplab.support.files import results_folder
-    found = run_folders(results or results_folder(), get_profile(profile).name)
+    from deeplab.support.folders import results_folder
+    found = run_folders(results_root or results_folder(), get_profile(profile).name)
     for row_id, seed, folder in found:
         state = read_status(folder)
         click.echo(status_line(row_id + (f" seed {seed}" if seed else ""), state))
@@ -178,11 +153,11 @@ def status(profile: str, results: Path | None) -> None:
 @main.command()
 @DATA_ROOT
 @RESULTS
-def doctor(data_root: Path | None, results: Path | None) -> None:
+def doctor(data_root: Path | None, results_root: Path | None) -> None:
     """Whether this machine is ready: versions, devices, datasets, disk."""
     from deeplab.cli.doctor import examine
-    from deeplab.support.files import data_folder, results_folder
-    findings = list(examine(data_root or data_folder(), results or results_folder()))
+    from deeplab.support.folders import data_folder, results_folder
+    findings = list(examine(data_root or data_folder(), results_root or results_folder()))
     for name, found, do in findings:
         remedy = f"\n{'':27}do: {do}" if do else ""
         click.echo(f"{'!' if do else ' '} {name:<24} {found}{remedy}")
@@ -191,10 +166,8 @@ def doctor(data_root: Path | None, results: Path | None) -> None:
 @main.command()
 @click.argument("rows", nargs=-1, metavar="[ROW]...")
 @click.option("--gpu", metavar="NAME", help="hours on this GPU  [default: on every one known]")
-@click.option("--gpus", default=1, show_default=True, type=click.IntRange(1), metavar="N",
-              help="GPUs that share the batch of a row")
-@click.option("--profile", default="full", show_default=True, metavar="NAME",
-              help="demo, small or full")
+@option("gpus", default=1, show_default=True, help="GPUs that share the batch of a row")
+@option("profile", default="full")
 def plan(rows: tuple[str, ...], gpu: str | None, gpus: int, profile: str) -> None:
     """What ROWs (all, if none are named) cost: work, memory, steps, hours, disk."""
     from deeplab.planning.gpus import GPUS

@@ -1,27 +1,52 @@
-"""Options that several commands share."""
+"""Options that several commands share; those of a run follow from `deeplab.runs.parameters`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
-PROFILE = click.option("--profile", default="demo", show_default=True, metavar="NAME",
-                       help="demo: miniature data; small: real data, slim network; full: recipe")
-RESULTS = click.option("--results", type=click.Path(path_type=Path), metavar="DIR",
-                       help="where runs are written  [default: results/ or $DEEPLAB_RESULTS]")
-DATA_ROOT = click.option("--data-root", type=click.Path(path_type=Path), metavar="DIR",
-                         help="folder that holds the dataset  [default: data/ or $DEEPLAB_DATA]")
+from deeplab.runs.parameters import PARAMETERS, option_name
+from deeplab.support.folders import absolute
+
+
+class AbsolutePath(click.Path):
+    """A path, made absolute from the folder that one stands in."""
+
+    def convert(self, value: Any, *where: Any) -> Path:
+        """The absolute path; fails as `click.Path` does."""
+        return absolute(super().convert(value, *where))
+
+
+def option(name: str, **changes: Any) -> Callable:
+    """The option of the run parameter `name`; `changes` are those of `click.option`."""
+    item = PARAMETERS[name]
+    rules, kind = item.metadata, item.type.partition(" | ")[0]
+    none = f"  [default: {rules['none']}]" if rules["none"] else ""
+    settings = {"help": rules["text"] + none, "default": item.default,
+                "show_default": item.default is not None}
+    if kind == "bool":
+        settings |= {"is_flag": True, "show_default": False}
+    else:
+        settings |= {"metavar": rules["metavar"],
+                     "type": AbsolutePath() if kind == "Path" else {"int": int}.get(kind, str)}
+    return click.option(option_name(name), name, **settings | changes)
+
+
+def run_options(*without: str) -> Callable:
+    """All options of a run but those of the parameters `without`, on one command."""
+    def add(command: Callable) -> Callable:
+        for name in reversed(PARAMETERS):
+            if name not in ("row_id", *without):
+                command = option(name)(command)
+        return command
+    return add
+
+
+PROFILE, DATA_ROOT, RESULTS = option("profile"), option("data_root"), option("results_root")
 WEIGHTS_PROFILE = click.option("--profile", metavar="NAME",
                                help="size of the network  [default: what the file says, or full]")
 AGAIN = click.option("--again", is_flag=True,
                      help="set aside what no longer fits code or data, and make it anew")
-GPUS = click.option("--gpus", type=click.IntRange(1), metavar="N",
-                    help="GPUs that share the batch of a row  [default: one, if there is one]")
-PROCESSES = click.option("--processes", type=click.IntRange(1), metavar="N",
-                         help="the same with processes on the CPU, for tests and lessons")
-WORKERS = click.option("--workers", type=click.IntRange(0), metavar="N",
-                       help="data loaders of each  [default: none on a CPU, 4 beside a GPU]")
-BACKBONE_WEIGHTS = click.option("--backbone-weights", metavar="NAME|FILE",
-                                help="none, miniature, torchvision, v1c or a file  "
-                                     "[default: demo and small miniature, full v1c]")

@@ -24,7 +24,7 @@ FILE = click.Path(path_type=Path)
               help="average over these sizes, e.g. 0.5,0.75,1,1.25,1.5,1.75")
 @click.option("--flip", is_flag=True, help="average over the mirrored image too")
 def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None,
-             results: Path | None, scales: str, flip: bool) -> None:
+             results_root: Path | None, scales: str, flip: bool) -> None:
     """Score weights on the evaluation split of ROW."""
     from tqdm import tqdm
 
@@ -43,7 +43,8 @@ def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None
             bar.update(done - bar.n)
 
         facts = evaluate_weights(row, weights, profile=profile, data_root=data_root,
-                                 results_root=results, scales=factors, flip=flip, progress=show)
+                                 results_root=results_root, scales=factors, flip=flip,
+                                 progress=show)
     published = facts["published_miou"]
     click.echo(f"{row} ({facts['profile']}), {facts['weights']}: mIoU {facts['miou']:.2f} % on "
                f"{facts['num_images']} images" +

@@ -22,7 +22,7 @@ from deeplab.model.network import DeepLabV3
 from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.fingerprint import digest, fingerprint
-from deeplab.support.files import data_folder
+from deeplab.support.folders import data_folder
 from deeplab.training.loop import batches, train_step
 from deeplab.training.recipe import make_optimizer, poly_lr
 from deeplab.weights.files import load_model, save_weights

@@ -8,7 +8,6 @@ the variable DEEPLAB_DATASETS names (or in data/label_sets of this project).
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +20,7 @@ from deeplab.data.labelset import LabelSet, parse_label_set
 from deeplab.data.pack import Pack, Source, pack_path, write_pack
 from deeplab.support.errors import DataError, UsageError, unknown
 from deeplab.support.files import read_json
+from deeplab.support.folders import named_folder
 
 __all__ = ["DATASETS", "LabelSet", "SegmentationDataset", "find_root",
            "get_dataset", "load_label_set", "own_label_sets"]
@@ -61,8 +61,7 @@ def own_label_sets() -> dict[str, LabelSet]:
 
     Raises `UsageError` (E-DATASET) for an entry that is wrong or takes a name of the table.
     """
-    default = Path(__file__).parents[2] / "data" / "label_sets"
-    folder = Path(os.environ.get("DEEPLAB_DATASETS") or default)
+    folder = named_folder("DEEPLAB_DATASETS")
     own = {path.stem: load_label_set(path) for path in sorted(folder.glob("*.json"))}
     for name in own.keys() & DATASETS.keys():
         raise UsageError.of("E-DATASET", f"the name {name!r} is taken", file=folder,

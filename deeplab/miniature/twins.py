@@ -24,7 +24,8 @@ from deeplab.data.catalog import LabelSet, get_dataset
 from deeplab.data.pack import PACKS
 from deeplab.miniature.scenes import Painter, vocabulary
 from deeplab.support.errors import UsageError
-from deeplab.support.files import data_folder, read_json, write_folder
+from deeplab.support.files import read_json, write_folder
+from deeplab.support.folders import data_folder
 from deeplab.support.locks import locked
 from deeplab.support.source import without_words
 from deeplab.support.void import IGNORE_INDEX

@@ -19,7 +19,7 @@ from deeplab.prepare.sbd import derive_trainaug
 from deeplab.prepare.sources import Archive, Source, get_source
 from deeplab.support.download import Patience, fetch
 from deeplab.support.errors import DataError, ResourceError
-from deeplab.support.files import data_folder
+from deeplab.support.folders import data_folder
 from deeplab.support.locks import locked
 from deeplab.support.remote import check
 

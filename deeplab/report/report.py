@@ -17,7 +17,8 @@ from deeplab.report.html import html_page
 from deeplab.report.results import collect, published_here, write_table
 from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
-from deeplab.support.files import PROJECT, TEMPORARY, atomic_write, results_folder
+from deeplab.support.files import TEMPORARY, atomic_write
+from deeplab.support.folders import PROJECT, absolute, results_folder
 from deeplab.table.rows import load_rows
 from deeplab.table.verdict import is_comparable
 
@@ -40,7 +41,7 @@ def make_report(results_root: Path | str, profile: str) -> Path:
     write_table(report.results_root, profile)
     atomic_write(folder / "table.md", report.page + "\n")
     draft = folder / f"{TEMPORARY}report.ipynb"
-    execute(NOTEBOOK, draft, {"profile": profile, "results_root": str(results_root)},
+    execute(NOTEBOOK, draft, {"profile": profile, "results_root": str(report.results_root)},
             folder=folder)
     publish_notebook(draft, folder / "report.ipynb")
     return atomic_write(folder / "report.html", html_page(folder / "report.ipynb"))
@@ -64,7 +65,7 @@ class Report:
             if name not in PARAMETERS:
                 raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
         profile = get_profile(given.get("profile", "demo")).name
-        root = Path(given.get("results_root") or results_folder())
+        root = absolute(given.get("results_root") or results_folder())
         return cls(root, profile, collect(root, profile))
 
     @property

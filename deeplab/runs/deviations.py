@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deeplab.runs.experiment import Experiment
+from deeplab.runs.parameters import BACKBONE_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ DEVIATIONS = (
     Deviation(10, "Order and augmentation are drawn from (seed, epoch, index). Upstream set no "
                   "seed and, before PyTorch 1.9, repeated draws across workers.", lambda run: True),
     Deviation(11, "The backbone starts from a weight file that was given, not from the v1c ones.",
-              lambda run: run.backbone_weights not in ("none", "miniature", "torchvision", "v1c")),
+              lambda run: run.backbone_weights not in BACKBONE_WEIGHTS),
 )
 
 

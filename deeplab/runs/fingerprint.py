@@ -22,7 +22,8 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.miniature.twins import version as miniature_version
 from deeplab.runs.config import RunConfig, row_facts
 from deeplab.support.errors import DataError
-from deeplab.support.files import PROJECT, sha256
+from deeplab.support.files import sha256
+from deeplab.support.folders import PROJECT
 from deeplab.support.source import without_words
 from deeplab.support.void import IGNORE_INDEX
 

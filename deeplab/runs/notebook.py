@@ -21,6 +21,7 @@ from deeplab.support import errors
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, KernelDied
 from deeplab.support.files import atomic_write, disk_errors, read_json_lines
+from deeplab.support.folders import FOLDERS, named_folder
 from deeplab.support.machine import child_search_path, socket_folder
 
 SHUTDOWN_SECONDS = 6  # seconds that a kernel gets to end; what trains has been asked to save before
@@ -50,8 +51,9 @@ def execute(notebook: Path, draft: Path, parameters: dict[str, Any], *, folder: 
                            "NotebookClient": {
                                "kernel_manager_class": "deeplab.runs.kernel.OwnKernel",
                                "extra_arguments": kernel_arguments(sockets)}})
+        folders = {name: str(named_folder(name)) for name in FOLDERS}  # the kernel stands elsewhere
         try:
-            with disk_errors(draft):
+            with disk_errors(draft), environment(**folders):
                 papermill.execute_notebook(
                     str(notebook), str(draft), parameters, config=settings,
                     kernel_name="python3", cwd=str(notebook.parent), progress_bar=False,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 
-from deeplab.runs.config import check_parameters
+from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.launch import process_group
 from deeplab.support.errors import UsageError
@@ -20,7 +20,7 @@ from deeplab.training.signals import die_with_parent
 def main(parameters: str) -> None:
     """Train the run of these `parameters` (JSON, those of `row.ipynb`) with the other ranks."""
     die_with_parent()
-    config = check_parameters(json.loads(parameters))
+    config = RunConfig.of(**json.loads(parameters))
     with process_group(config.folder) as ranks:
         if ranks.world != config.world:
             raise UsageError.of("E-WORLD", "torchrun started another number of processes",

@@ -24,8 +24,8 @@ from deeplab.runs.notebook import environment, execute, publish_notebook
 from deeplab.runs.result import finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
-from deeplab.support.files import (PROJECT, TEMPORARY, read_json, replace_file, sweep_temporaries,
-                                   write_json)
+from deeplab.support.files import TEMPORARY, read_json, replace_file, sweep_temporaries, write_json
+from deeplab.support.folders import PROJECT
 from deeplab.support.locks import TRAINER, locked, owner
 from deeplab.support.machine import thread_count
 from deeplab.training.signals import (PARENT, SAME_REQUEST_SECONDS, die_with_parent,

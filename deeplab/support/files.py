@@ -21,20 +21,9 @@ from typing import IO, Any
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import CheckpointError, DataError, DeeplabError, ResourceError
 
-PROJECT = Path(__file__).parents[2]  # the clone; holds notebooks/, data/ and results/
 TEMPORARY = ".tmp-"  # prefix of every temporary name; leftovers of a killed process are swept
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BAD_JSON = "correct the file; if deeplab wrote it, remove it and run the same command again"
-
-
-def data_folder() -> Path:
-    """Where datasets lie unless a command says otherwise: $DEEPLAB_DATA or the project's data/."""
-    return Path(os.environ.get("DEEPLAB_DATA") or PROJECT / "data")
-
-
-def results_folder() -> Path:
-    """Where runs are written: $DEEPLAB_RESULTS or the project's results/."""
-    return Path(os.environ.get("DEEPLAB_RESULTS") or PROJECT / "results")
 
 
 def atomic_write(path: Path | str, content: bytes | str | Callable[[IO[bytes]], None]) -> Path:

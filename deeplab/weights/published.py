@@ -12,7 +12,7 @@ from pathlib import Path
 from deeplab.model.network import ModelRow
 from deeplab.support.download import Progress, fetch
 from deeplab.support.errors import UsageError
-from deeplab.support.files import data_folder
+from deeplab.support.folders import data_folder
 from deeplab.support.remote import Remote
 
 SSSEGMENTATION = "https://github.com/SegmentationBLWX/modelstore/releases/download/ssseg_deeplabv3"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deeplab.course.quick import demo_experiment, shipped_file, trained_demo_model
-from deeplab.support.files import PROJECT
+from deeplab.support.folders import PROJECT
 
 SHIPPED = "voc_r50_d16"
 

@@ -7,7 +7,7 @@ import pytest
 
 from deeplab.profiles import PROFILES
 from deeplab.runs import config as config_module
-from deeplab.runs.config import RunConfig, check_parameters
+from deeplab.runs.config import RunConfig
 from deeplab.support.errors import UsageError
 from deeplab.table.rows import get_row, load_rows
 
@@ -65,22 +65,22 @@ def test_a_value_that_cannot_be_used_is_refused_by_name(parameter, value):
 def test_an_unknown_parameter_is_refused_with_the_nearest():
     with pytest.raises(UsageError, match="E-PARAMETER there is no parameter 'max_step'(.|\n)*"
                                          "did you mean 'max_steps'"):
-        check_parameters({"row_id": "voc_r50_d8", "max_step": 5})
+        RunConfig.of(row_id="voc_r50_d8", max_step=5)
     with pytest.raises(UsageError, match="E-PARAMETER parameter 'row_id'(.|\n)*found: None"):
-        check_parameters({"profile": "demo"})
+        RunConfig.of(profile="demo")
 
 
 def test_unknown_rows_and_profiles_are_refused():
     with pytest.raises(UsageError, match="E-ROW"):
-        check_parameters({"row_id": "voc_r50_d9"})
+        RunConfig.of(row_id="voc_r50_d9")
     with pytest.raises(UsageError, match="E-PROFILE"):
-        check_parameters({"row_id": "voc_r50_d8", "profile": "tiny"})
+        RunConfig.of(row_id="voc_r50_d8", profile="tiny")
 
 
 def test_parameters_make_the_same_run_again(tmp_path):
     config = RunConfig.of(row_id="context59_r50_d8", profile="small", seed=3, max_steps=7,
                           data_root=tmp_path / "data", results_root=str(tmp_path))
-    assert check_parameters(config.parameters) == config
+    assert RunConfig.of(**config.parameters) == config
     assert all(isinstance(value, (str, int, type(None))) for value in config.parameters.values())
 
 
@@ -92,7 +92,7 @@ def test_the_command_of_a_run_makes_the_same_run_again(tmp_path, monkeypatch):
     config = RunConfig.of(row_id="voc_r50_d16", profile="small", seed=3, max_steps=7,
                           data_root=tmp_path / "da ta", results_root=tmp_path)
     seen = []
-    monkeypatch.setattr(run_row, "run_row", seen.append)
+    monkeypatch.setattr(run_row, "run_row", lambda config, again: seen.append(config))
     CliRunner().invoke(main, config.command)
     assert seen == [config]
 
@@ -110,4 +110,5 @@ def test_folders_come_from_the_environment_unless_they_are_given(monkeypatch, tm
     monkeypatch.setenv("DEEPLAB_DATA", str(tmp_path / "sets"))
     config = RunConfig.of(row_id="voc_r50_d8")
     assert config.results_root == tmp_path / "runs" and config.real_data_root == tmp_path / "sets"
-    assert RunConfig.of(row_id="voc_r50_d8", data_root="here").real_data_root == Path("here")
+    monkeypatch.chdir(tmp_path)
+    assert RunConfig.of(row_id="voc_r50_d8", data_root="here").real_data_root == tmp_path / "here"

@@ -6,7 +6,7 @@ from deeplab.runs.config import PARAMETERS
 from deeplab.runs.given import given_values
 
 CELL = 'row_id: str = "voc_r50_d8"  # a row\nseed: int = 0\nmax_steps: int = None\n'
-CHECK = "config = check_parameters(given_parameters(globals()))"
+CHECK = "config = RunConfig.of(**given_parameters(globals()))"
 LATER = "facts = {}\nnumber = 3\nfor step in range(3): pass"
 
 

@@ -13,9 +13,10 @@ import torch
 from limits import file_size_limit
 
 from deeplab.support.errors import CheckpointError, DataError, ResourceError
-from deeplab.support.files import (TEMPORARY, JsonLines, atomic_write, data_folder, disk_errors,
-                                   open_output, read_json, read_json_lines, results_folder, sha256,
-                                   sweep_temporaries, write_folder, write_json)
+from deeplab.support.files import (TEMPORARY, JsonLines, atomic_write, disk_errors, open_output,
+                                   read_json, read_json_lines, sha256, sweep_temporaries,
+                                   write_folder, write_json)
+from deeplab.support.folders import data_folder, results_folder
 
 OLD, NEW = b"the old content", b"n" * 5000
 
