@@ -82,10 +82,11 @@ def read_indices(path: Path | str) -> np.ndarray:
     return np.asarray(image)
 
 
-def index_png(raw: np.ndarray, label_set: LabelSet) -> bytes:
-    """Raw label values, uint8 (H, W), as the bytes of a PNG file with the dataset's palette."""
+def index_png(raw: np.ndarray, label_set: LabelSet | None = None) -> bytes:
+    """Raw label values, uint8 (H, W), as a PNG file in the dataset's palette, or in grey."""
     picture = Image.fromarray(raw)
-    picture.putpalette(label_set.raw_palette)
+    if label_set:
+        picture.putpalette(label_set.raw_palette)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()

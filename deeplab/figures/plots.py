@@ -1,4 +1,4 @@
-"""The base vocabulary of every picture: house style, class colours, overlays, and `show`.
+"""The base vocabulary of every picture: house style, panels, legends, and `show`.
 
 Figures are made with `figure`, not with pyplot: nothing is global, nothing has to be closed,
 and a picture appears exactly where `show` is called. Void is one fixed grey everywhere.
@@ -21,9 +21,8 @@ from PIL import Image
 
 from deeplab.data.labelset import LabelSet
 from deeplab.support.files import atomic_write
-from deeplab.support.void import IGNORE_INDEX
+from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
-VOID = (192, 192, 192)  # RGB of every pixel that is in no class; far from all palettes
 # seaborn's "colorblind" palette, kept here so that a run need not import seaborn
 BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, SKY = (
     "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc",
@@ -42,23 +41,6 @@ house_style = matplotlib.rc_context({  # a decorator for functions that draw
     "axes.prop_cycle": matplotlib.cycler(color=LINES), "image.interpolation": "nearest",
     "figure.constrained_layout.h_pad": 0.06, "figure.facecolor": "white",
     "savefig.facecolor": "white"})
-
-
-def label_colours(label: np.ndarray, label_set: LabelSet) -> np.ndarray:
-    """A label or prediction (H, W) in the palette of its set: uint8 (H, W, 3).
-
-    Every value that is no class, 255 among them, becomes `VOID`.
-    """
-    table = np.full((IGNORE_INDEX + 1, 3), VOID, np.uint8)
-    table[:label_set.num_classes] = label_set.palette
-    return table[np.asarray(label)]
-
-
-def overlay(image: np.ndarray, label: np.ndarray, label_set: LabelSet,
-            opacity: float = 0.6) -> np.ndarray:
-    """The image uint8 (H, W, 3) with the label's colours laid over it; 0 shows the image alone."""
-    mixed = (1 - opacity) * np.asarray(image, np.float32)
-    return np.round(mixed + opacity * label_colours(label, label_set)).astype(np.uint8)
 
 
 def classes_by_area(labels: Iterable[np.ndarray], label_set: LabelSet) -> list[int]:
@@ -89,7 +71,7 @@ def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, li
     """A legend below a figure: the first `limit` classes, how many more there are, and void."""
     entries = [(label_set.palette[index], label_set.classes[index]) for index in classes[:limit]]
     handles = [Patch(facecolor=np.array(colour) / 255, edgecolor="black", label=name)
-               for colour, name in [*entries, (VOID, "void")]]
+               for colour, name in [*entries, (VOID_GREY, "void")]]
     if len(classes) > limit:
         handles.append(Patch(fill=False, linewidth=0, label=f"and {len(classes) - limit} more"))
     fig.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=1,

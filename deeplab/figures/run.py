@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from deeplab.data.augment import MEAN, STD
+from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
-from deeplab.figures.plots import (BLUE, GREEN, ORANGE, VOID, WIDTH, class_legend, classes_by_area,
-                                   figure, house_style, label_colours, overlay, picture)
+from deeplab.figures.plots import (BLUE, GREEN, ORANGE, WIDTH, class_legend, classes_by_area,
+                                   figure, house_style, picture)
 from deeplab.runs.experiment import Experiment, Outcome
-from deeplab.support.void import IGNORE_INDEX
+from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
 ACROSS = 4  # samples beside each other
 BARS_PER_COLUMN = 30  # per-class bars that stand readable above each other
@@ -142,7 +143,7 @@ def examples(experiment: Experiment, outcome: Outcome) -> list[Example]:
 def error_map(label: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Where a prediction is right (white), wrong (vermilion) or not judged (void grey)."""
     shown = np.where((label == prediction)[..., None], RIGHT, WRONG)
-    return np.where((label == IGNORE_INDEX)[..., None], VOID, shown).astype(np.uint8)
+    return np.where((label == IGNORE_INDEX)[..., None], VOID_GREY, shown).astype(np.uint8)
 
 
 @house_style

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab.data.catalog import LabelSet, get_dataset
+from deeplab.data.images import index_png
 from deeplab.data.pack import PACKS
 from deeplab.miniature.scenes import Painter, vocabulary
 from deeplab.support.errors import UsageError
@@ -139,13 +140,13 @@ def _pair(label_set: LabelSet, split: str, number: int, identifier: str, image: 
         image, "JPEG" if layout.images.endswith(".jpg") else "PNG")
     label = layout.fill(layout.labels, split=split, id=identifier)
     if label_set.name not in BORDERED:
-        yield label, encoded_label(raw, palette=None)
+        yield label, index_png(raw)
         return
     if split == "val" or number % TRAIN_SHARE == 0:
-        yield label, encoded_label(with_border(raw), palette=label_set.palette)
+        yield label, index_png(with_border(raw), label_set)
     if split in layout.extra_labels:
         extra = layout.fill(layout.extra_labels[split], split=split, id=identifier)
-        yield extra, encoded_label(raw, palette=label_set.palette)
+        yield extra, index_png(raw, label_set)
 
 
 def _raw_labels(kinds: np.ndarray, names: list[str], label_set: LabelSet,
@@ -197,16 +198,4 @@ def encoded_image(image: np.ndarray, kind: str) -> bytes:
     """A JPEG or PNG file of an image, uint8 (H, W, 3) RGB."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, kind, quality=JPEG_QUALITY)  # PNG has no use for it
-    return file.getvalue()
-
-
-def encoded_label(raw: np.ndarray, *, palette: tuple | None) -> bytes:
-    """An index PNG of a label, uint8 (H, W), with a palette of colours (mode P) or grey (L)."""
-    picture, file = Image.fromarray(raw), io.BytesIO()
-    if palette is not None:
-        colours = np.zeros((256, 3), np.uint8)
-        colours[:len(palette)] = palette
-        colours[IGNORE_INDEX] = (224, 224, 192)  # the devkit's colour of the border
-        picture.putpalette(colours.tobytes())
-    picture.save(file, "PNG")
     return file.getvalue()

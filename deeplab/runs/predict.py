@@ -15,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 from deeplab.data.augment import EvalTransform
+from deeplab.data.colours import overlay
 from deeplab.data.images import index_png, read_photo
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.inference import predict
@@ -26,7 +27,6 @@ from deeplab.weights.files import WeightFile
 from deeplab.weights.fused import optimize_for_inference
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-OPACITY = 0.6  # of the class colours in an overlay
 
 
 class Labelled(NamedTuple):
@@ -111,12 +111,6 @@ def areas(prediction: np.ndarray, label_set: LabelSet) -> list[tuple[str, int, f
     order = np.argsort(-counts, kind="stable")[:np.count_nonzero(counts)]
     return [(label_set.classes[index], int(counts[index]), 100 * counts[index] / prediction.size)
             for index in order]
-
-
-def overlay(image: np.ndarray, prediction: np.ndarray, label_set: LabelSet) -> np.ndarray:
-    """The image with the class colours laid over it, uint8 (H, W, 3)."""
-    colours = np.array(label_set.palette, np.float32)[prediction]
-    return ((1 - OPACITY) * image + OPACITY * colours + 0.5).astype(np.uint8)
 
 
 def _png(picture: Image.Image) -> bytes:

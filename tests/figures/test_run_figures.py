@@ -9,7 +9,8 @@ import torch
 from deeplab.data.augment import normalize, to_tensor
 from deeplab.data.catalog import DATASETS
 from deeplab.figures import run, tables
-from deeplab.figures.plots import VOID, png
+from deeplab.figures.plots import png
+from deeplab.support.void import VOID_GREY
 
 pytestmark = pytest.mark.filterwarnings("error")
 VOC = DATASETS["voc"]
@@ -36,7 +37,7 @@ def test_the_sample_grid_shows_each_image_above_its_overlay():
     assert shown == [[1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 0, 0], [1, 0, 0, 0]]
     assert grid[2, 0].get_title() == "sample 5"
     assert (grid[0, 0].images[0].get_array() == image).all()
-    mixed = np.round(0.4 * 50 + 0.6 * np.array(VOID))
+    mixed = np.round(0.4 * 50 + 0.6 * np.array(VOID_GREY))
     assert (grid[1, 0].images[0].get_array() == mixed).all()
 
 
@@ -87,7 +88,7 @@ def test_best_median_and_worst_are_picked_without_images_that_do_not_count():
 
 def test_the_error_map_tells_right_wrong_and_void_apart():
     shown = run.error_map(np.array([[1, 2, 255]]), np.array([[1, 3, 3]]))
-    assert shown.tolist() == [[list(run.RIGHT), list(run.WRONG), list(VOID)]]
+    assert shown.tolist() == [[list(run.RIGHT), list(run.WRONG), list(VOID_GREY)]]
 
 
 def test_example_rows_state_score_and_share_of_wrong_pixels():

@@ -9,8 +9,9 @@ from PIL import Image
 
 from deeplab.cli.main import main
 from deeplab.data.catalog import get_dataset
+from deeplab.data.colours import overlay
 from deeplab.data.images import read_label
-from deeplab.runs.predict import areas, find_photos, label_photos, overlay, weights_config
+from deeplab.runs.predict import areas, find_photos, label_photos, weights_config
 from deeplab.support.errors import CheckpointError, DataError, UsageError
 from deeplab.weights.files import WeightFile, save_weights
 

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from deeplab.data.colours import label_colours
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
-from deeplab.figures.plots import (class_legend, classes_by_area, figure, house_style,
-                                   label_colours, picture, png, show)
+from deeplab.figures.plots import (class_legend, classes_by_area, figure, house_style, picture,
+                                   png, show)
 from deeplab.figures.run import error_map
 from deeplab.model.aspp import ASPP
 from deeplab.model.network import DeepLabV3

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from deeplab.data import augment
 from deeplab.data.catalog import DATASETS, SegmentationDataset
+from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure,
-                                   house_style, label_colours, picture)
+                                   house_style, picture)
 from deeplab.miniature.twins import STAMP, miniature
 
 OPENING_IMAGES = {"voc": 2, "ade20k": 0, "cityscapes": 1, "context": 2, "context59": 2}

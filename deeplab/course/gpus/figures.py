@@ -14,9 +14,10 @@ from deeplab.course.gpus.float16 import map_gradients
 from deeplab.course.gpus.two_processes import demo_batch
 from deeplab.course.quick import demo_experiment
 from deeplab.data.augment import EvalTransform
+from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, RED, class_legend, classes_by_area,
-                                   figure, house_style, label_colours, picture)
+                                   figure, house_style, picture)
 from deeplab.planning.memory import GIB
 from deeplab.planning.plan import PlanLine
 

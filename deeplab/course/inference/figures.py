@@ -13,10 +13,11 @@ from deeplab.course.inference.calibration import Reliability
 from deeplab.course.inference.trimap import border_band
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.data.augment import EvalTransform
+from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.inference import Inference, predict, window_slices
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, house_style, label_colours, picture)
+                                   figure, house_style, picture)
 from deeplab.model.network import DeepLabV3, build_model
 
 ROW, STEPS = "voc_r50_d16", 300

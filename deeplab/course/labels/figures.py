@@ -11,10 +11,11 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, house_style, label_colours, picture)
+                                   figure, house_style, picture)
 from deeplab.miniature.twins import miniature
 from deeplab.support.void import IGNORE_INDEX
 

@@ -12,10 +12,11 @@ from torch import Tensor
 from deeplab.course.model.layer_costs import Piece
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.data.augment import EvalTransform
+from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, RED, SKY, class_legend, classes_by_area,
-                                   figure, house_style, label_colours, picture)
+                                   figure, house_style, picture)
 
 ROW, STEPS = "voc_r50_d16", 300  # the network that comes with the package
 OPENING_IMAGE = 1  # of the drawn VOC's val split: a person in front of a train

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from deeplab.course.output_stride.resolution import best_prediction, share_right
 from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, house_style, label_colours, picture)
+                                   figure, house_style, picture)
 from deeplab.miniature.twins import miniature
 from deeplab.model.backbone import stage_plan
 from deeplab.support.void import IGNORE_INDEX

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import (class_legend, classes_by_area, figure, house_style,
-                                   label_colours, overlay, picture)
+from deeplab.figures.plots import class_legend, classes_by_area, figure, house_style, picture
 from deeplab.miniature.twins import miniature
 
 OPENING_IMAGES = (3, 14, 13, 44)  # of the drawn VOC's val split: sea, street, room, farm

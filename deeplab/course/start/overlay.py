@@ -26,7 +26,7 @@ from deeplab.figures import plots
 from deeplab.figures.run import RIGHT, WRONG, Example, example_rows
 from deeplab.support.errors import DataError
 from deeplab.support.files import atomic_write
-from deeplab.support.void import IGNORE_INDEX
+from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
 EMPTY = '<script id="data" type="application/json">{}</script>'
 FRAME_EXTRA = 200  # pixels of height for buttons and legend
@@ -59,7 +59,7 @@ def page(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_set
                "scale": _scale(width), "alt": alt, "right": RIGHT, "wrong": WRONG,
                "truth": runs(label), "prediction": runs(prediction), "ignore": IGNORE_INDEX,
                "classes": [*classes, {"value": IGNORE_INDEX, "name": "void",
-                                      "color": plots.VOID}]}
+                                      "color": VOID_GREY}]}
     template = files("deeplab.course.start").joinpath("overlay.html").read_text("utf-8")
     return template.replace(EMPTY, EMPTY.replace("{}", _script_safe(content)))
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
-from deeplab.figures.plots import (class_legend, classes_by_area, figure, house_style,
-                                   label_colours, overlay, picture)
+from deeplab.figures.plots import class_legend, classes_by_area, figure, house_style, picture
 
 
 @house_style

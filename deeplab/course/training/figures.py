@@ -12,10 +12,11 @@ from torch import Tensor
 from deeplab.course.quick import demo_experiment
 from deeplab.course.training.overfit import overfit, with_batch_statistics
 from deeplab.data import augment
+from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, house_style, label_colours, picture)
+                                   figure, house_style, picture)
 from deeplab.model.network import DeepLabV3
 from deeplab.runs.experiment import Experiment
 from deeplab.training.loop import batches
