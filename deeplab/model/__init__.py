@@ -1,6 +1,5 @@
 """DeepLabV3 in the paper's order; read the modules so.
 
 `atrous` (Eq. (1)), `backbone` (output stride, Multi-Grid), `aspp` (the pyramid), `network`
-(the whole, and the network of a row). Then `cascade` (the paper's other network) and `weights`
-(key maps between naming schemes; files of weights have a room of their own).
+(the whole, and the network of a row). Then `cascade` (the paper's other network).
 """

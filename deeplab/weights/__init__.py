@@ -1,1 +1,1 @@
-"""Files of weights: `files` (read, write), `published` (fetch), `export`, `fused` (fast)."""
+"""Weights: `files` (read, write), `keys` (naming schemes), `published`, `export`, `fused`."""

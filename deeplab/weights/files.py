@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from deeplab.model.network import DeepLabV3, ModelRow
-from deeplab.model.weights import model_for, unwrap
 from deeplab.support.errors import CheckpointError
 from deeplab.support.files import atomic_write
+from deeplab.weights.keys import model_for, unwrap
 
 PUBLISHED_NAME = re.compile(r"deeplabv3_resnet\d+os\d+_[a-z0-9]+\.pth")
 BAD_WEIGHTS = "download the file again, or choose another"
