@@ -1,4 +1,4 @@
-"""Is this machine ready? Versions, devices, datasets, disk: each with what to do if not."""
+"""Check versions, devices, datasets and disk of this machine, each with what to do if it fails."""
 
 from __future__ import annotations
 

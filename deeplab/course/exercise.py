@@ -1,4 +1,4 @@
-"""How every check speaks: one line that says not attempted, not yet and why, or correct."""
+"""The line that every check returns: not attempted yet, not yet and why, or correct."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def exercise(number: str, praise: str) -> Callable[[Callable], Callable[[Any], s
 
 
 def compare_guess(guess: float | None, measured: float, unit: str, *, digits: int = 0) -> str:
-    """The learner's prediction beside what was measured; a guess of None means none was written.
+    """A sentence with the learner's `guess` (None: none was written) and what was `measured`.
 
     >>> compare_guess(30, 48, "cells")
     'You guessed 30. It is 48 cells.'

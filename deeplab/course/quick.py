@@ -1,4 +1,4 @@
-"""A small network that has really learnt something, within seconds: what lessons look into.
+"""Demo networks for the lessons to look into, trained within seconds and kept in a file.
 
 It is trained as a demo row of the table is, only without log, evaluations and checkpoints, and
 kept below data/miniature/.cache. The name of the file holds a hash of everything that decides

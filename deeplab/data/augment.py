@@ -17,19 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deeplab.data.distortion import Distortion, draw_distortion, photometric_distortion
-from deeplab.data.resample import Resized, resize_image, resize_label, resized_size
+from deeplab.data.distortion import draw_distortion, photometric_distortion
+from deeplab.data.resample import Resized, resize_image, resized_size
 from deeplab.support.void import IGNORE_INDEX
-
-__all__ = ["Crop", "Distortion", "EvalTransform", "TrainTransform", "draw_distortion", "flip",
-           "is_varied", "normalize", "pad_center", "photometric_distortion", "random_crop",
-           "resize_image", "resize_label", "resized_size", "to_tensor"]
 
 # Mean and deviation of ImageNet's training images, RGB, on the scale 0..255
 MEAN = np.array((123.675, 116.28, 103.53), np.float32)
 STD = np.array((58.395, 57.12, 57.375), np.float32)
 MAX_CLASS_SHARE = 0.75  # a crop is drawn again if one class covers this share of it
-CROP_DRAWS = 10
+CROP_DRAWS = 10  # at most, for one crop
 
 Window = tuple[slice, slice]  # rows, columns
 

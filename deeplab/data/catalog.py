@@ -1,4 +1,4 @@
-"""The datasets there are, and one way to read them all.
+"""`DATASETS`, the label sets by name, and `SegmentationDataset`, which reads one split.
 
 `DATASETS` holds the five label sets of the table; their facts stand in classes.json beside
 this file. A dataset of one's own is one more JSON file of the same form, in the folder that

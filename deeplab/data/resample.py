@@ -1,4 +1,4 @@
-"""An image at another size: all of it, or only the window that a crop needs.
+"""Resize an image and its label, as a whole or only the window that a crop needs.
 
 Bilinear without antialiasing for images, nearest neighbour for labels, both by OpenCV's
 rules (upstream: ssseg/modules/datasets/pipelines/transforms.py, `Resize`). Images are uint8

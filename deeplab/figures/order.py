@@ -1,4 +1,4 @@
-"""Does the order of the rows hold? Output stride 8 against 16, 101 layers against 50.
+"""How often rows are in the expected order: output stride 8 above 16, 101 layers above 50.
 
 The order is what results of every profile can be compared in; levels are not.
 """
@@ -39,7 +39,7 @@ def order_words(entries: Entries) -> str:
 
 @house_style
 def order_plot(entries: Entries, profile: str) -> Figure:
-    """Does the order hold? D16 to D8 as slopes, R50 against R101 as lines; published above ours.
+    """Slopes of mIoU from D16 to D8, a line each for R50 and R101; published above ours.
 
     Every panel has a scale of its own: levels of the two rows of panels are not comparable.
     """

@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deeplab.data.augment import draw_distortion, normalize, photometric_distortion, to_tensor
+from deeplab.data.augment import normalize, to_tensor
+from deeplab.data.distortion import draw_distortion, photometric_distortion
 from deeplab.miniature.scenes import portrait, vocabulary
 from deeplab.model.backbone import ResNet
 from deeplab.profiles import PROFILES
@@ -28,10 +29,10 @@ from deeplab.training.recipe import poly_lr
 from deeplab.weights.files import load_weights, save_weights
 
 SIZE = 64  # pixels; two cells at output stride 32
-BATCH = 48
-BASE_LR = 0.1
+BATCH = 48  # portraits of a step
+BASE_LR = 0.1  # poly, as in the recipe
 WEIGHT_DECAY = 1e-4
-TEST_BATCHES = 10
+TEST_BATCHES = 10  # of portraits that were not trained on
 SHIPPED = Path(__file__).parent / "pretrained"
 
 

@@ -1,4 +1,4 @@
-"""Draw small scenes with exact labels: the world that the miniature datasets look at.
+"""Draw small scenes and their exact labels for the miniature datasets.
 
 A scene is a stack of stuff (sky over buildings over road, wall over floor) with things of
 very different sizes on it. Every kind of stuff and thing has a colour and a texture, and on

@@ -42,10 +42,19 @@ class Logits(NamedTuple):
 class DeepLabV3(nn.Module):
     """The network of the published table; the paper's own by other arguments.
 
-    Paper (Sec. 3.3, 4.1): `channels=256, project_kernel=1, multi_grid=(1, 2, 4)`, no auxiliary
-    head. Here the defaults are the table's: 512 channels, 3x3 projection, no Multi-Grid
-    (`ssseg/configs/_base_/segmentors/deeplabv3.py`). `width` scales every channel count.
-    The parts can be called one by one: in eval mode the auxiliary logits are
+    - `num_classes`: K, the channels of both classifiers
+    - `depth`: layers of the ResNet, 50 or 101
+    - `output_stride`: pixels per feature cell, 8 or 16
+    - `atrous_rates`: of ASPP's 3x3 branches, in feature cells
+    - `channels`: of each ASPP branch and of the projection; Paper: 256
+    - `project_kernel`: side of the projection's kernel; Paper: 1
+    - `aux_channels`: of the auxiliary head's 3x3 convolution; Paper: no such head
+    - `stem`, `zero_init_residual`: as of `ResNet`
+    - `multi_grid`: factors of conv5's rates; Paper: (1, 2, 4)
+    - `width`: scales every channel count, K alone excepted
+
+    The defaults are the table's (`ssseg/configs/_base_/segmentors/deeplabv3.py`). The parts can
+    be called one by one: in eval mode the auxiliary logits are
     `model.aux_classifier(model.backbone(image).conv4)`.
     Raises `UsageError` for a depth, stride, rate, stem or Multi-Grid that does not exist.
     """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from deeplab.data.augment import resized_size
+from deeplab.data.resample import resized_size
 from deeplab.evaluation.inference import window_slices
 from deeplab.model.network import DeepLabV3, build_model
 from deeplab.runs.config import RunConfig

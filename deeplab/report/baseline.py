@@ -1,4 +1,4 @@
-"""How much of a row's score colour alone would give: the check that a twin needs the method."""
+"""The share of a row's score that colour alone reaches, and whether it stays below a limit."""
 
 from __future__ import annotations
 

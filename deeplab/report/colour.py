@@ -1,4 +1,4 @@
-"""What colour alone can tell: the score that a network must clearly beat.
+"""A classifier that knows the colour of a pixel and nothing else, and its score.
 
 Every pixel gets the class that was most frequent, over the training pixels, among pixels of
 its colour. Nothing is seen of its surroundings. Where such a classifier does well, a

@@ -142,7 +142,7 @@ class Report:
 
 
 def score_text(scores: Sequence[float]) -> str:
-    """The scores of a row's seeds: mean ± deviation (count) of many, few as they are.
+    """The scores of a row's seeds as text: mean ± deviation (count) of three or more, or each.
 
     >>> score_text([50.0, 51.0]), score_text([50.0, 51.0, 52.0]), score_text([])
     ('50.00 / 51.00', '51.00 ± 1.00 (3)', '—')

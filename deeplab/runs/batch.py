@@ -121,7 +121,7 @@ def interruptible() -> contextlib.AbstractContextManager[None]:
 
 
 def longest_first(configs: list[RunConfig], again: bool = False) -> list[Job]:
-    """A job for each run, so ordered that the last minutes do not wait for a long one."""
+    """A job for each run, in falling order of `relative_cost`: a long one must not start last."""
     return [Job(config, again) for config in sorted(configs, key=relative_cost, reverse=True)]
 
 

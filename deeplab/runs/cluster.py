@@ -88,7 +88,7 @@ def run_remote(command: list[str], log: str, threads: int) -> int:
 
 def sbatch_script(configs: list[RunConfig], directives: Sequence[str] = (),
                   again: bool = False) -> str:
-    """A SLURM array with one task for each run, for those who use nothing else."""
+    """The text of a job script: a SLURM array with one task for each run."""
     commands = "\n".join(f"  {shlex.quote(shlex.join(row_command(config, again)))}"
                          for config in configs)
     lines = [f"--array=0-{len(configs) - 1}", "--ntasks=1", f"--cpus-per-task={CORES}",

@@ -28,7 +28,7 @@ from deeplab.training.signals import PARENT, StopRequest, die_with_parent
 RANK_TIMEOUT_SECONDS = 75  # a rank waits for another one; torchrun kills that one 30 s later
 TERMINATE_SECONDS = 15  # seconds between SIGTERM and SIGKILL when the launcher is asked to stop
 STARTS_WITHOUT_PROGRESS = 3  # starts without a new checkpoint before giving up
-POLL_SECONDS = 0.1  # seconds
+POLL_SECONDS = 0.1  # between two looks at torchrun
 LAST_CHARACTERS = 1500  # characters of what the ranks printed, in a message
 
 

@@ -1,4 +1,4 @@
-"""Execute a notebook with papermill, and keep what came of it whole and honest.
+"""Execute a notebook with papermill, and put its output in place only when it is whole.
 
 papermill writes its output in place and calls every cell "completed" when the kernel died or
 the user pressed Ctrl-C. So it writes a draft here, and the draft replaces the notebook of a run

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on with the same bits, and nothing else.
+"""Checkpoints of a training: what it needs to go on with the same bits, written and read back.
 
 Two are kept. `checkpoints.json` names them with their SHA-256 and is replaced last, so a
 checkpoint counts only when it is whole; a damaged newest one is set aside and the one before
@@ -21,7 +21,7 @@ from deeplab.support.errors import CheckpointError
 from deeplab.support.files import atomic_write, read_json, sha256, write_json
 from deeplab.training.ranks import Ranks
 
-KEPT = 2  # the newest, and one to fall back to
+KEPT = 2  # checkpoints: the newest, and one to fall back to
 
 
 class Checkpoints:

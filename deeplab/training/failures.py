@@ -1,4 +1,4 @@
-"""What can go wrong in a step, said in the project's words."""
+"""Checks for losses and weights that are not finite, and PyTorch's errors turned into ours."""
 
 from __future__ import annotations
 

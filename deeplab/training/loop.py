@@ -3,6 +3,22 @@
 A run is a function of its settings. Everything random comes from (seed, epoch, index) or is
 saved with the checkpoint, so a run that is stopped anywhere and started again gives the bits
 of one that never stopped (on a CPU, with equal threads and library versions).
+
+Without log, checkpoints, evaluations, signals, processes and mixed precision it is this::
+
+    model.train()
+    optimizer = make_optimizer(model, base_lr=base_lr, weight_decay=weight_decay)
+    batches = EpochBatches(...)  # lists of (epoch, index), in the order that the seed gives
+    for step, (image, label) in enumerate(DataLoader(samples, batch_sampler=batches)):
+        set_lr(optimizer, poly_lr(step, base_lr=base_lr, total_steps=total_steps))
+        optimizer.zero_grad()
+        logits = model(image)  # at feature resolution
+        loss = 0
+        for scores, weight in ((logits.main, 1), (logits.aux, 0.4)):
+            full = F.interpolate(scores, label.shape[1:], mode="bilinear")
+            loss += weight * F.cross_entropy(full, label, ignore_index=255)
+        loss.backward()
+        optimizer.step()
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Cross-entropy at full resolution that never holds the full-resolution logits of a batch.
+"""Cross-entropy of logits upsampled to the label, in the memory of a strip of one image.
 
 The recipe compares logits, upsampled bilinearly to the crop, with the label (Sec. 4.1). For
 150 classes and 16 crops of 512x512 those logits alone fill 2.5 GB, and automatic
 differentiation keeps several such tensors. Here a strip of an image is upsampled, compared,
 and its gradient brought back to feature resolution at once; only that small gradient is kept.
-The values are those of `F.interpolate` and `F.cross_entropy`.
 """
 
 from __future__ import annotations
@@ -28,6 +27,12 @@ def mean_cross_entropy(logits: Tensor, label: Tensor, *, ignore_index: int) -> T
 
 
 class _UpsampledCrossEntropy(torch.autograd.Function):
+    """The mean over the valid pixels that these two lines give, and its gradient::
+
+        full = F.interpolate(logits, label.shape[1:], mode="bilinear", align_corners=False)
+        loss = F.cross_entropy(full, label, ignore_index=ignore_index)
+    """
+
     @staticmethod
     def forward(ctx, logits: Tensor, label: Tensor, ignore_index: int) -> Tensor:
         cells, (height, width) = logits.permute(0, 2, 3, 1), label.shape[1:]  # classes last

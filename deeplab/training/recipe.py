@@ -6,11 +6,12 @@ SSSegmentation, on which the published table rests, for everything else.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from deeplab.model.network import Logits
 from deeplab.support.errors import UsageError
 from deeplab.support.void import IGNORE_INDEX
 from deeplab.training.loss import mean_cross_entropy
@@ -19,18 +20,6 @@ MOMENTUM = 0.9  # ssseg/configs/_base_/schedulers
 POLY_POWER = 0.9  # Sec. 4.1
 MIN_LR_FRACTION = 0.01  # of base_lr, the end of the curve; Paper: 0. ssseg: polyscheduler.py
 AUX_WEIGHT = 0.4  # ssseg/configs/_base_/segmentors/deeplabv3.py; Paper: no auxiliary head
-
-
-class HasLogits(Protocol):
-    """What the loss needs of a network's output: logits (N, K, h, w) before softmax."""
-
-    @property
-    def main(self) -> Tensor:
-        """Logits of the head."""
-
-    @property
-    def aux(self) -> Tensor | None:
-        """Logits of the auxiliary head, None without one."""
 
 
 class Losses(NamedTuple):
@@ -78,7 +67,7 @@ def make_optimizer(model: nn.Module, *, base_lr: float, weight_decay: float,
                            weight_decay=weight_decay, fused=fused)
 
 
-def segmentation_loss(logits: HasLogits, label: Tensor, *, aux_weight: float = AUX_WEIGHT,
+def segmentation_loss(logits: Logits, label: Tensor, *, aux_weight: float = AUX_WEIGHT,
                       ignore_index: int = IGNORE_INDEX) -> Losses:
     """Cross-entropy of the head plus `aux_weight` times that of the auxiliary head.
 

@@ -1,4 +1,4 @@
-"""The log of a run: what was lost and reached, line by line, and where it stands."""
+"""`log.jsonl` of a run: loss and learning rate of logged steps, mIoU of evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stopping in good order: a signal asks, the loop answers at the end of its step."""
+"""Signals that ask a training to stop after its step, and children that end with their parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same weights under three naming schemes, converted both ways and never approximately.
+"""Convert a state dict between three naming schemes, by key and shape, both ways.
 
 SSSegmentation, mmsegmentation and this package hold the same tensors under other names;
 one table per scheme says which. mmsegmentation also concatenates the pooled branch of ASPP
@@ -23,7 +23,7 @@ PROJECT = "aspp.project.0.weight"  # (c_out, 5 c_out, 3, 3): its input is the co
 AUX = "aux_classifier.0.weight"
 AUX_CHANNELS = (512, 256)  # SSSegmentation's and ours; mmsegmentation's
 WRAPPERS = ("model", "state_dict")  # SSSegmentation's and mmsegmentation's outer key
-LISTED = 10  # keys named in an error; the rest is counted
+LISTED = 10  # keys named in an error, at most; the rest is counted
 
 # {their prefix: our prefix}; ssseg/modules/models/segmentors/deeplabv3/{aspp,deeplabv3}.py
 SSSEGMENTATION = {

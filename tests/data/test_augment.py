@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
-from deeplab.data.augment import (MEAN, STD, Distortion, EvalTransform, TrainTransform,
-                                  draw_distortion, flip, is_varied, normalize, pad_center,
-                                  photometric_distortion, random_crop, resize_image, resize_label,
-                                  resized_size, to_tensor)
+from deeplab.data.augment import (MEAN, STD, EvalTransform, TrainTransform, flip, is_varied,
+                                  normalize, pad_center, random_crop, to_tensor)
+from deeplab.data.distortion import Distortion, draw_distortion, photometric_distortion
+from deeplab.data.resample import resize_image, resize_label, resized_size
 
 REFERENCE = Path(__file__).parents[1] / "reference/data"
 SIZES = json.loads((REFERENCE / "sss_resize_sizes.json").read_text())

@@ -27,7 +27,7 @@ from deeplab.support.errors import UsageError
 
 
 def branch_names(aspp: ASPP) -> list[str]:
-    """What to call the branches, in the order in which they are concatenated."""
+    """Names of the branches, in the order in which they are concatenated."""
     rates = [branch[0].dilation[0] for branch in aspp.atrous]
     return ["1x1", *(f"rate {rate}" for rate in rates), "image"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from deeplab.data import augment
+from deeplab.data import augment, distortion, resample
 from deeplab.data.catalog import DATASETS, SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
@@ -94,9 +94,9 @@ def steps(image: np.ndarray, label: np.ndarray, transform: augment.TrainTransfor
     """
     found = {"as stored": (image, label)}
     scale = rng.uniform(*transform.scale_range)
-    height, width = augment.resized_size(*label.shape, target=transform.target, scale=scale)
-    image = augment.resize_image(image, height=height, width=width)
-    label = augment.resize_label(label, height=height, width=width)
+    height, width = resample.resized_size(*label.shape, target=transform.target, scale=scale)
+    image = resample.resize_image(image, height=height, width=width)
+    label = resample.resize_label(label, height=height, width=width)
     found[f"resized, s = {scale:.2f}"] = image, label
     crop = {"height": transform.crop_height, "width": transform.crop_width}
     image, label = augment.random_crop(image, label, **crop, rng=rng)
@@ -105,7 +105,7 @@ def steps(image: np.ndarray, label: np.ndarray, transform: augment.TrainTransfor
     if flips:
         image, label = augment.flip(image, label)
     found["flipped" if flips else "not flipped"] = image, label
-    image = augment.photometric_distortion(image, augment.draw_distortion(rng))
+    image = distortion.photometric_distortion(image, distortion.draw_distortion(rng))
     found["distorted"] = image, label
     image, label = augment.pad_center(augment.normalize(image), label, **crop)
     found["padded"] = np.round(image * augment.STD + augment.MEAN).astype(np.uint8), label

@@ -1,4 +1,4 @@
-"""What half the bytes do to a training step: gradients that become zero, scores that change.
+"""Which share of a training step's gradients becomes zero, or overflows, in float16.
 
 In mixed precision the gradient of every map travels back through the network in float16. Here
 it is computed in float32, and then asked what float16 would have kept of it.

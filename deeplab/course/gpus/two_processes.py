@@ -1,4 +1,4 @@
-"""Two processes share one batch, and say what is as with one process and what is not.
+"""Compare a training step on a batch shared by two processes with the same step in one.
 
 `demonstrate` starts them by torchrun, as a run with several GPUs is started, only on CPUs.
 Each takes half of eight samples; the first one also computes everything alone and compares.

@@ -1,4 +1,4 @@
-"""How sure a network is, and how often it is right: what no confusion matrix holds.
+"""Confidence of a network's predictions against the share of them that is right, in bins.
 
 A network is calibrated if of all pixels that it names with a probability of 0.8 eight in ten
 are right. mIoU only sees the name. The method: Guo et al. 2017, "On Calibration of Modern
@@ -18,7 +18,7 @@ from deeplab.evaluation.upsample import upsampled
 from deeplab.runs.experiment import Experiment
 from deeplab.support.void import IGNORE_INDEX
 
-BINS = 10
+BINS = 10  # of equal width over confidences from 0 to 1
 
 
 @dataclass(frozen=True)

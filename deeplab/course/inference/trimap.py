@@ -1,4 +1,4 @@
-"""Scores near the borders of a label, where most mistakes of a coarse map lie.
+"""mIoU over the pixels near the borders of a label, in a band of any width.
 
 A trimap keeps only the pixels within some distance of a border; mIoU inside it asks how well
 a prediction follows outlines, and not whether it finds the inside of things.

@@ -1,4 +1,4 @@
-"""Where a network keeps its weights, and how often an image uses each of them.
+"""Parameters of each piece of a row's network, and how often an image uses each of them.
 
 The finer view of `deeplab.planning.cost`: the stages of the backbone and the branches of ASPP
 one by one.

@@ -1,4 +1,4 @@
-"""What a map of limited resolution can still say about a label.
+"""How much of a label a map of limited resolution can hold, and which pixels are thin.
 
 Two measures that need no network: the best prediction that any head could make from cells of
 a given size, and the pixels of a label that are thin, on which this matters most.

@@ -1,4 +1,4 @@
-"""A few images learnt by heart, and what spoils it: a test of everything but the data.
+"""Train a copy of a network on one batch until it is learnt by heart, or on a spoilt one.
 
 A network that cannot bring the loss of one batch near zero will not learn a dataset either.
 The check takes seconds and needs no second image.
@@ -21,7 +21,7 @@ Spoil = Callable[[Tensor, Tensor, torch.Generator], Pair]
 
 
 def as_they_are(image: Tensor, label: Tensor, generator: torch.Generator) -> Pair:
-    """The pair itself: nothing is spoilt."""
+    """Images and labels as they are: nothing is spoilt."""
     return image, label
 
 
@@ -31,7 +31,7 @@ def swapped(image: Tensor, label: Tensor, generator: torch.Generator) -> Pair:
 
 
 def own_coins(image: Tensor, label: Tensor, generator: torch.Generator) -> Pair:
-    """Image and label mirrored by a coin each: a flip that was written twice."""
+    """Image and label mirrored at random, each by itself: a flip that was written twice."""
     heads = torch.rand(2, generator=generator) < 0.5
     return image.flip(3) if heads[0] else image, label.flip(2) if heads[1] else label
 

@@ -12,7 +12,7 @@ from deeplab.course.exercise import exercise
 from deeplab.table.rows import load_rows
 from deeplab.table.verdict import tolerance
 
-NEAR = 1e-9
+NEAR = 1e-9  # answers this near to each other are the same
 
 
 @exercise("12.2", "One run of each is one of these pairs, and you do not know which.")
