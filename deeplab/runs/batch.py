@@ -22,7 +22,7 @@ from deeplab.runs.run_row import THREAD_VARIABLES
 from deeplab.runs.status import duration, read_status, status_line
 from deeplab.support.files import open_output
 from deeplab.support.machine import child_search_path
-from deeplab.training.signals import PARENT, signal_handler
+from deeplab.support.signals import PARENT, signal_handler
 
 POLL_SECONDS = 0.2  # seconds between two looks at the processes
 SAVE_SECONDS = 90  # seconds that rows get to save after Ctrl-C

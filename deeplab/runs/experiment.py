@@ -28,10 +28,10 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.launch import launch
 from deeplab.support.errors import UsageError
 from deeplab.support.files import read_json_lines
+from deeplab.support.signals import die_with_parent
 from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.loop import TrainingSettings, train
 from deeplab.training.ranks import SINGLE_PROCESS, Ranks
-from deeplab.training.signals import die_with_parent
 from deeplab.weights.files import load_weights
 from deeplab.weights.keys import load_backbone, stem_of
 from deeplab.weights.published import backbone_file

@@ -21,9 +21,10 @@ from deeplab.support import errors
 from deeplab.support.errors import DeeplabError, ResourceError, Stopped
 from deeplab.support.files import open_output, read_json, write_json
 from deeplab.support.machine import child_search_path
+from deeplab.support.signals import PARENT, die_with_parent
 from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.ranks import Ranks
-from deeplab.training.signals import PARENT, StopRequest, die_with_parent
+from deeplab.training.signals import StopRequest
 
 RANK_TIMEOUT_SECONDS = 75  # a rank waits for another one; torchrun kills that one 30 s later
 TERMINATE_SECONDS = 15  # seconds between SIGTERM and SIGKILL when the launcher is asked to stop

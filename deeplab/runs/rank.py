@@ -14,7 +14,7 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.launch import process_group
 from deeplab.support.errors import UsageError
-from deeplab.training.signals import die_with_parent
+from deeplab.support.signals import die_with_parent
 
 
 def main(parameters: str) -> None:

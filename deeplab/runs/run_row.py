@@ -28,8 +28,8 @@ from deeplab.support.files import TEMPORARY, read_json, replace_file, sweep_temp
 from deeplab.support.folders import PROJECT
 from deeplab.support.locks import TRAINER, locked, owner
 from deeplab.support.machine import thread_count
-from deeplab.training.signals import (PARENT, SAME_REQUEST_SECONDS, die_with_parent,
-                                      signal_handler)
+from deeplab.support.signals import PARENT, die_with_parent, signal_handler
+from deeplab.training.signals import SAME_REQUEST_SECONDS
 
 NOTEBOOKS = PROJECT / "notebooks"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

@@ -42,12 +42,13 @@ from deeplab.support.crash import crash_point
 from deeplab.support.errors import UsageError
 from deeplab.support.locks import TRAINER, locked
 from deeplab.support.machine import shorten_loader_sockets
+from deeplab.support.signals import die_with
 from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
 from deeplab.training.failures import check_finite, check_weights, translate_torch_errors
 from deeplab.training.ranks import SINGLE_PROCESS, Ranks
 from deeplab.training.recipe import Losses, make_optimizer, poly_lr, segmentation_loss, set_lr
 from deeplab.training.runlog import RunLog
-from deeplab.training.signals import StopRequest, die_with
+from deeplab.training.signals import StopRequest
 
 Evaluate = Callable[[DeepLabV3, Callable[[int, int], None]], Evaluation]
 TRAINER_LOCK_SECONDS = 15  # seconds; the loaders of a killed training may hold its lock for up to 5

@@ -1,39 +1,18 @@
-"""Signals that ask a training to stop after its step, and children that end with their parent."""
+"""The request to stop that a signal makes, and that the loop grants after its step."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import Stopped
+from deeplab.support.signals import signal_handler
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, kill, preemption
 SAME_REQUEST_SECONDS = 2.0  # further signals within are the same request, sent to a group
-PARENT = "DEEPLAB_PARENT"  # names the process with which a child wants to end
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-
-
-@contextlib.contextmanager
-def signal_handler(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Let `handler` take SIGINT, SIGTERM and SIGUSR1 inside the block; the earlier ones return.
-
-    Outside the main thread signals cannot be caught; then nothing is.
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    previous = {number: signal.signal(number, handler) for number in SIGNALS if is_main}
-    try:
-        yield
-    finally:
-        for number, before in previous.items():
-            signal.signal(number, before)
 
 
 class StopRequest:
@@ -76,28 +55,3 @@ class StopRequest:
         """What the loop raises once it has saved its state after `step` steps."""
         return Stopped.of("E-STOPPED", f"stopped as asked after step {step} of {total_steps}",
                           do="run the same command again: it goes on from here")
-
-
-def die_with_parent() -> None:
-    """End this process, by SIGKILL, as soon as the one ends that started it.
-
-    Without this a killed runner would leave its training running, unseen. The starter gives
-    its process id in $DEEPLAB_PARENT; without it, and on other systems than Linux, nothing
-    happens.
-    """
-    parent = os.environ.pop(PARENT, None)
-    if parent is None or sys.platform != "linux":
-        return
-    die_with(int(parent))
-    if os.getppid() != int(parent):  # it ended before we asked
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def die_with(parent: int, worker: int | None = None) -> None:
-    """Ask Linux to end this process, by SIGKILL, when `parent` ends, if that started it.
-
-    For the processes of a data loader (number `worker`) too: they would look for their parent
-    every five seconds only, and hold its lock meanwhile.
-    """
-    if sys.platform == "linux" and os.getppid() == parent:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -118,7 +118,7 @@ def test_changed_code_is_named(project, config, file, old, new):
     ("data/layout.py", "copy or unpack the dataset completely", "unpack it"),
     ("weights/export.py", "import torch", "import json, torch"),
     ("prepare/archives.py", "import tarfile", "import json, tarfile"),
-    ("training/signals.py", "import signal", "import json, signal"),
+    ("training/signals.py", "import time", "import json, time"),
     ("figures/plots.py", "WIDTH = 9.0", "WIDTH = 8.0"),
     ("cli/main.py", "import sys", "import os, sys")])
 def test_wording_layout_and_code_that_decides_nothing_do_not_count(project, config, file, old, new):

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from deeplab.runs.batch import interruptible
-from deeplab.training.signals import SIGNALS, StopRequest, signal_handler
+from deeplab.support.signals import SIGNALS, signal_handler
+from deeplab.training.signals import StopRequest
 
 
 def handlers():
