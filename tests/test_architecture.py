@@ -337,6 +337,21 @@ def test_no_file_knows_this_machine_or_its_neighbours():
             assert "../shared" not in text, f"{name} needs a folder outside the project"
 
 
+def test_the_modules_and_files_that_texts_name_exist():
+    """In prose, docstrings, messages and notebooks, too."""
+    wrong = []
+    for path in tracked_texts():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        modules = {PROJECT / name.replace(".", "/")
+                   for name in re.findall(r"\bdeeplab(?:\.[a-z]\w*){1,2}", text)}
+        named = {PROJECT / name for name in re.findall(
+            r"(?<![\w/.-])(?:deeplab|tests|benchmarks)/[\w/]+\.(?:py|json|csv|md)\b", text)}
+        wrong += [f"{path.relative_to(PROJECT)} names {place.relative_to(PROJECT)}"
+                  for place in sorted(modules | named) if not any(found.exists() for found in (
+                      place, place.with_suffix(".py"), place.parent.with_suffix(".py")))]
+    assert not wrong
+
+
 def requirements():
     """name -> floor, as pyproject.toml states it."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
