@@ -172,13 +172,13 @@ def _refuse_twice(ids: list[str], source: Path) -> None:
 
 def _missing(paths: Iterable[str], root: Path) -> list[str]:
     """Those of `paths` that do not exist; one listing per folder, as stat is slow on NFS."""
-    listings: dict[Path, set[str]] = {}
+    listings: dict[str, set[str]] = {}
     absent = []
     for path in paths:
-        folder = (root / path).parent
+        folder, name = os.path.split(path)
         if folder not in listings:
-            listings[folder] = set(os.listdir(folder)) if folder.is_dir() else set()
-        if os.path.basename(path) not in listings[folder]:
+            listings[folder] = set(os.listdir(root / folder)) if (root / folder).is_dir() else set()
+        if name not in listings[folder]:
             absent.append(path)
     return absent
 

@@ -46,8 +46,8 @@ class _Reduced(ast.NodeTransformer):
         return _Silent().visit(node) if is_check else self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        kind, _, method = ast.unparse(node.func).rpartition(".")
-        is_error = method == "of" and kind.endswith(ERRORS)
+        is_error = (isinstance(node.func, ast.Attribute) and node.func.attr == "of"
+                    and ast.unparse(node.func.value).endswith(ERRORS))
         return ast.Call(node.func, [], []) if is_error else self.generic_visit(node)
 
 
