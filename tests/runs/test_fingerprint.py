@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from deeplab.data.catalog import DATASETS
 from deeplab.runs import fingerprint as module
+from deeplab.runs import run_row
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import changed, digest, fingerprint, noted, surroundings
 from deeplab.support.errors import DataError
@@ -114,7 +116,7 @@ def test_changed_code_is_named(project, config, file, old, new):
     ("table/rows.py", '"""One row of the table;', '"""A row of the table;'),
     ("model/aspp.py", "import torch", "\n\nimport torch"),
     ("data/images.py", "more than 8 bits per channel", "16 bits per channel"),
-    ("runs/config.py", "a positive integer, or None", "a number of steps"),
+    ("runs/config.py", "a crop must fill whole cells", "a crop fills whole cells"),
     ("data/layout.py", "copy or unpack the dataset completely", "unpack it"),
     ("weights/export.py", "import torch", "import json, torch"),
     ("prepare/archives.py", "import tarfile", "import json, tarfile"),
@@ -235,9 +237,9 @@ def test_several_changes_are_all_named(project, config):
 def test_every_module_that_a_run_imports_is_decisive_or_known_not_to_be():
     """Whoever adds a module decides here whether it can move a number."""
     harmless = {"data.pack", "miniature.backbone", "miniature.scenes", "miniature.twins",
-                "runs.given", "runs.launch", "training.checkpoint", "training.failures",
-                "training.runlog", "training.signals", "weights.files", "weights.keys",
-                "weights.published"}
+                "runs.given", "runs.launch", "runs.parameters", "training.checkpoint",
+                "training.failures", "training.runlog", "training.signals", "weights.files",
+                "weights.keys", "weights.published"}
     imported, waiting = set(), ["deeplab.runs.experiment"]
     while waiting:
         name = waiting.pop()
@@ -260,6 +262,24 @@ def test_a_part_that_an_old_record_does_not_have_counts_as_changed():
 
 def test_a_digest_sees_values_and_not_the_order_of_keys():
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 2, "b": 1})
+
+
+def test_a_run_looks_at_its_files_again_when_it_ends(small):
+    before = run_row._mark(small)
+    (small.data_root / "cityscapes/gtFine/val/ulm/0_gtFine_labelIds.png").write_bytes(b"corrected")
+    assert changed(before, run_row._mark(small)) == ["data"]
+
+
+def test_surroundings_name_the_gpu_and_its_settings_and_none_on_a_cpu(monkeypatch):
+    names = ("gpu", "cuda", "cudnn", "tf32")
+    assert [surroundings("cpu")[name] for name in names] == [None] * 4
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla V100")
+    monkeypatch.setattr(torch.version, "cuda", "12.4")
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 90100)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    facts = surroundings("cuda")
+    assert [facts[name] for name in names[:3]] == ["Tesla V100", "12.4", 90100]
+    assert facts["tf32"] == {"matmul": torch.backends.cuda.matmul.allow_tf32, "cudnn": True}
 
 
 def test_surroundings_name_versions_machine_and_commit(tmp_path, monkeypatch):
