@@ -1,8 +1,8 @@
 """Decode images and labels, and refuse every file that is not what it claims to be.
 
-Pillow judges every file. Plain PNG files are decoded by libspng, which takes half the time; what
-it does not like goes to Pillow too, which says what is wrong. OpenCV's decoders are not used:
-crafted files crash them.
+What a file is, its first bytes say and not its name. A dataset consists of JPEG and PNG files;
+photographs may be of a few kinds more. Nothing else reaches a decoder, for some of Pillow's
+start other programs.
 """
 
 from __future__ import annotations
@@ -11,52 +11,59 @@ import io
 from pathlib import Path
 
 import cv2
-import imagecodecs
 import numpy as np
 from PIL import Image, ImageOps
 
 from deeplab.data.labelset import NOT_ALLOWED, LabelSet
+from deeplab.support.decode import ORIENTATION, index_pixels, orientation, rgb_pixels
 from deeplab.support.errors import DataError
+from deeplab.support.pictures import open_picture
+from deeplab.support.png import GREY, PALETTE
 
-MAX_PIXELS = Image.MAX_IMAGE_PIXELS  # where Pillow only warns of a decompression bomb
+DATASET_FORMATS = ("JPEG", "PNG")
+PHOTO_FORMATS = (*DATASET_FORMATS, "BMP", "TIFF", "WEBP")
 SHOWN_VALUES = 6  # values that an error message lists
 
 
-def read_image(path: Path | str) -> np.ndarray:
-    """An image file as uint8 (H, W, 3), RGB, read-only; grey, palette and CMYK are converted.
+def read_image(path: Path | str, *, thorough: bool = False) -> np.ndarray:
+    """An image of a dataset as uint8 (H, W, 3), RGB, read-only; other 8-bit modes are converted.
 
-    Raises `DataError` (E-IMAGE) when the file is missing, damaged, cut short, larger than
-    `MAX_PIXELS` or has more than 8 bits per channel.
+    Raises `DataError` (E-IMAGE) for a file that is missing, neither JPEG nor PNG by its content,
+    damaged, cut short, too large, or has more than 8 bits per channel; and for one that EXIF
+    turns, since no file tells whether its label was drawn before or after. With `thorough`
+    even the last bits of a JPEG file must be there, which takes twice the time.
     """
-    pixels = _plain_png(path, "RGB")
-    return _rgb(_decode(path)[0], path) if pixels is None else pixels
+    picture = open_picture(path, DATASET_FORMATS)
+    turn = orientation(picture)
+    if turn != 1:
+        raise DataError.of(
+            "E-IMAGE", "an image that its EXIF orientation turns", file=path,
+            found=f"orientation {turn}", expected="none, or 1: pixels as the label has them",
+            do="if labels were drawn on the upright picture, turn the pixels (mogrify -auto-orient "
+               "FILE); if not, remove the orientation (exiftool -Orientation= FILE)")
+    return rgb_pixels(picture, thorough=thorough)
 
 
 def read_photo(path: Path | str) -> np.ndarray:
-    """As `read_image`, but turned upright if the camera noted that it was held otherwise.
+    """A photograph, a file of `PHOTO_FORMATS`, as `read_image` gives it, but turned upright.
 
     The images of a dataset are never turned, for their labels are not.
     """
-    return _rgb(ImageOps.exif_transpose(_decode(path)[0]), path)
-
-
-def _rgb(image: Image.Image, path: Path | str) -> np.ndarray:
-    if image.mode.startswith(("I", "F")):
-        raise DataError.of("E-IMAGE", "an image with more than 8 bits per channel", file=path,
-                           found=f"mode {image.mode}", expected="8-bit RGB or grey",
-                           do="re-export the image with 8 bits per channel")
-    # `convert` copies even what is RGB already
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    picture = open_picture(path, PHOTO_FORMATS)
+    image = Image.fromarray(rgb_pixels(picture))
+    image.getexif()[ORIENTATION] = orientation(picture)
+    return np.asarray(ImageOps.exif_transpose(image))
 
 
 def read_label(path: Path | str, label_set: LabelSet) -> np.ndarray:
     """A label file as train ids, uint8 (H, W), 255 = ignore.
 
-    The index of a palette image is the value; its colours do not matter. Raises `DataError`:
-    E-IMAGE as above, E-LABEL for a file that is no 8-bit index image or holds a value that
-    the label set does not know.
+    The index of a palette image is the value; its colours do not matter, unless they are the
+    dataset's own in another order. Raises `DataError`: E-IMAGE as above, E-LABEL for a file
+    that is no 8-bit index PNG, holds a value that the label set does not know, or contradicts
+    itself so.
     """
-    raw = read_indices(path)
+    raw, palette = _indices(path)
     label = cv2.LUT(raw, label_set.lookup)
     refused = label == NOT_ALLOWED
     if refused.any():
@@ -64,22 +71,40 @@ def read_label(path: Path | str, label_set: LabelSet) -> np.ndarray:
             "E-LABEL", "value not allowed in a label image", file=path,
             found=_describe(raw, refused), expected=f"{label_set.allowed} ({label_set.title})",
             do="re-export the label as an index image, or choose the dataset it belongs to")
+    moved = palette and label_set.moved_colours(palette, raw)
+    if moved:
+        raise DataError.of(
+            "E-LABEL", "a label whose palette has the classes' colours in another order",
+            file=path, found=", ".join(f"value {value} is coloured as {name}" for value, name
+                                       in list(moved.items())[:SHOWN_VALUES]),
+            expected="each value with the colour that the dataset's entry gives its class",
+            do="export it with the class numbers as values (deeplab data convert makes them from "
+               "the colours), or correct the order or the colours in the entry")
     return label
 
 
 def read_indices(path: Path | str) -> np.ndarray:
     """The raw values of an index image (palette or 8-bit grey), uint8 (H, W), read-only."""
-    pixels = _plain_png(path, "L")
-    if pixels is not None:
-        return pixels
-    image, stored = _decode(path)
-    if image.mode not in ("P", "L") or stored in ("L;2", "L;4"):
+    return _indices(path)[0]
+
+
+def _indices(path: Path | str) -> tuple[np.ndarray, bytes]:
+    """The raw values of an index image, and its palette: RGB, RGB, ... or nothing."""
+    picture = open_picture(path, PHOTO_FORMATS)
+    if picture.format != "PNG":
         raise DataError.of(
-            "E-LABEL", "a label that is not an index image", file=path,
-            found=f"mode {image.mode}, stored as {stored}",
-            expected="a palette (P) or 8-bit grey (L) PNG whose values are class numbers",
-            do="convert the colours to class numbers; a colour image is not a label")
-    return np.asarray(image)
+            "E-LABEL", "a label that is not PNG", file=path, found=picture.format,
+            expected="PNG: lossy formats (JPEG, WEBP) change values at every border",
+            do="export the labels as PNG again from where they were drawn; what a lossy format "
+               "has changed, no conversion brings back")
+    png = picture.header
+    if not (png.color_type == PALETTE or (png.color_type, png.bits) == (GREY, 8)):
+        raise DataError.of(
+            "E-LABEL", "a label that is not an index image", file=path, found=png.kind,
+            expected="a palette or 8-bit grey PNG whose values are class numbers",
+            do="convert the colours to class numbers (deeplab data convert); a colour image is "
+               "not a label")
+    return index_pixels(picture), png.palette
 
 
 def index_png(raw: np.ndarray, label_set: LabelSet | None = None) -> bytes:
@@ -90,46 +115,6 @@ def index_png(raw: np.ndarray, label_set: LabelSet | None = None) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _plain_png(path: Path | str, mode: str) -> np.ndarray | None:
-    """The pixels of a PNG file that stores 8-bit `mode` ("RGB" or "L") line by line, read-only.
-
-    None for any other file, and for one that libspng refuses.
-    """
-    try:
-        with Image.open(path) as image:
-            stored = image.tile[0][-1] if image.tile else None
-            if not (image.format == "PNG" and image.mode == stored == mode
-                    and image.width * image.height <= MAX_PIXELS
-                    and not image.info.get("interlace") and not image.is_animated):
-                return None
-            shape = (image.height, image.width, 3)[:2 if mode == "L" else 3]
-        pixels = imagecodecs.spng_decode(Path(path).read_bytes())
-    except Exception:  # Pillow's and libspng's are of many kinds; `_decode` says what is wrong
-        return None
-    pixels.setflags(write=False)
-    return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None
-
-
-def _decode(path: Path | str) -> tuple[Image.Image, object]:
-    """The fully decoded image, and how its pixels were stored in the file.
-
-    The latter matters for labels: Pillow scales 2- and 4-bit grey to 0..255, so that class 1
-    would silently become 85 or 17.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} x {image.height} pixels, limit {MAX_PIXELS:,}")
-            stored = image.tile[0][-1] if image.tile else image.mode
-            image.load()
-    except Exception as error:  # Pillow's decoders raise many kinds for a damaged file
-        raise DataError.of("E-IMAGE", "a file that cannot be decoded", file=path,
-                           found=f"{type(error).__name__}: {error}",
-                           expected="a whole JPEG or PNG file",
-                           do="copy or unpack this file again") from error
-    return image, stored
 
 
 def _describe(raw: np.ndarray, refused: np.ndarray) -> str:

@@ -1,6 +1,7 @@
 """What every room stands on, hardly anything of it about segmentation.
 
 `errors`, `files` and `folders` (the habits of every module), `locks`, `signals`, `download` and
-`remote` (what is fetched), `source` (code to hash), `machine` (what differs between
-machines), `crash` (tests only), `void` (how unlabelled pixels are marked).
+`remote` (what is fetched), `pictures`, `png`, `jpeg`, `intact` and `decode` (picture files, whole
+or refused), `source` (code to hash), `machine` (what differs between machines), `crash` (tests
+only), `void` (how unlabelled pixels are marked).
 """
