@@ -25,6 +25,7 @@ BANDS = [{"support"}, {"evaluation", "data", "profiles"}, {"model", "table", "pr
          {"cli", "figures"}, {"course"}]
 METHOD = ("model", "data", "evaluation", "training")
 TIMES = ("timeout", "patience", "wait", "seconds", "lease")  # parameters that hold seconds
+ALLOWED = ("cv2.setNumThreads(0)",)  # what is set on import: OpenCV leaves the cores to the loaders
 NOT_OF_THE_PACKAGE = {"helpers", "reference", "gpu", "browser"}  # folders of tests
 
 # What a stranger may look for: the file in which it lies, and what names it there.
@@ -316,6 +317,13 @@ def test_everything_public_is_explained():
                    and not node.name.startswith("_") and not ast.get_docstring(node)
                    and node.name not in ("forward", "invoke")]
     assert not silent
+
+
+def test_nothing_happens_on_import():
+    assert not [at(name, node) for name in set(MODULES) - {"deeplab.__main__"}
+                for node in TREES[name].body
+                if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+                and ast.unparse(node) not in ALLOWED]
 
 
 def test_errors_are_raised_and_never_asserted_or_swallowed():

@@ -17,10 +17,6 @@ from deeplab.runs.experiment import Experiment, Outcome
 from deeplab.runs.fingerprint import surroundings
 from deeplab.support.files import write_json
 
-# A kernel that ends has the collector walk over a million objects; frozen they are passed over,
-# and the next row starts most of a second sooner
-atexit.register(gc.freeze)
-
 
 def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> dict[str, Any]:
     """Everything a result states, as plain values; scores in per cent, `None` where undefined."""
@@ -50,3 +46,6 @@ def peak_memory_mb() -> int:
 def save_outcome(folder: Path, facts: dict[str, Any]) -> None:
     """Leave `outcome.json` for the runner."""
     write_json(folder / "outcome.json", facts)
+    # A kernel that ends has the collector walk over a million objects; frozen they are passed
+    # over, and the next row starts most of a second sooner
+    atexit.register(gc.freeze)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from deeplab.course.aspp import mixer as aspp_mixer
+from deeplab.course.aspp import mixer
 from deeplab.course.quick import demo_experiment
 from deeplab.figures.plots import png
 from deeplab.miniature.twins import miniature
@@ -27,7 +27,7 @@ def untrained():
 
 
 def test_branches_are_named_in_the_order_of_concatenation(aspp):
-    assert aspp_mixer.branch_names(aspp) == ["1x1", "rate 1", "rate 2", "rate 3", "image"]
+    assert mixer.branch_names(aspp) == ["1x1", "rate 1", "rate 2", "rate 3", "image"]
 
 
 @pytest.mark.parametrize("off", range(5))
@@ -37,7 +37,7 @@ def test_a_branch_switched_off_reaches_the_projection_as_zeros(aspp, off):
     with torch.inference_mode():
         branches = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
         branches[off] = torch.zeros_like(branches[off])
-        with aspp_mixer.mixed(aspp, aspp_mixer.one_off(5)[1 + off]):
+        with mixer.mixed(aspp, mixer.one_off(5)[1 + off]):
             got = aspp(x)
     torch.testing.assert_close(got, aspp.project(torch.cat(branches, 1)))
 
@@ -45,20 +45,20 @@ def test_a_branch_switched_off_reaches_the_projection_as_zeros(aspp, off):
 def test_the_network_is_itself_again_afterwards(aspp):
     x = torch.randn(2, 6, 9, 11)
     before = aspp(x)
-    with aspp_mixer.mixed(aspp, (False,) * 5):
+    with mixer.mixed(aspp, (False,) * 5):
         assert not torch.equal(aspp(x), before)
     assert torch.equal(aspp(x), before)
 
 
 def test_a_switch_too_few_is_refused(aspp):
     with pytest.raises(UsageError, match="E-INPUT the mixer needs one switch per branch"):
-        with aspp_mixer.mixed(aspp, (True,) * 4):
+        with mixer.mixed(aspp, (True,) * 4):
             pass
 
 
 def test_draw_is_pure_and_shows_the_setting(untrained):
     experiment, model = untrained
-    pictures = [png(aspp_mixer.draw(experiment, model, number=3, on=on)) for on in (
+    pictures = [png(mixer.draw(experiment, model, number=3, on=on)) for on in (
         (True,) * 5, (True,) * 5, (False,) * 5)]
     assert pictures[0] == pictures[1]
     assert pictures[0] != pictures[2]
@@ -66,7 +66,7 @@ def test_draw_is_pure_and_shows_the_setting(untrained):
 
 def test_the_score_is_of_this_image(untrained):
     experiment, model = untrained
-    prediction, miou = aspp_mixer.mixed_prediction(experiment, model, 3, (True,) * 5)
+    prediction, miou = mixer.mixed_prediction(experiment, model, 3, (True,) * 5)
     label = experiment.eval_set[3][1]
     counted = label != 255
     classes = set(np.unique(label[counted])) | set(np.unique(prediction[counted]))
@@ -77,9 +77,9 @@ def test_the_score_is_of_this_image(untrained):
 
 def test_without_widgets_the_strip_is_shown(untrained, monkeypatch, capsys):
     shown = []
-    monkeypatch.setattr(aspp_mixer, "find_spec", lambda name: None)
-    monkeypatch.setattr(aspp_mixer, "show", lambda fig, *, alt: shown.append(alt))
-    aspp_mixer.explore(*untrained, number=3, interactive=True)
+    monkeypatch.setattr(mixer, "find_spec", lambda name: None)
+    monkeypatch.setattr(mixer, "show", lambda fig, *, alt: shown.append(alt))
+    mixer.explore(*untrained, number=3, interactive=True)
     assert "Image 3" in shown[0] and "without each of: 1x1" in shown[0]
     assert "pip install ipywidgets" in capsys.readouterr().out
 
@@ -89,7 +89,7 @@ def test_the_buttons_redraw(untrained, monkeypatch):
     ipywidgets = pytest.importorskip("ipywidgets")
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
-    aspp_mixer.explore(*untrained, number=3, interactive=True)
+    mixer.explore(*untrained, number=3, interactive=True)
     buttons, chooser, picture = shown[0].children
     assert isinstance(chooser, ipywidgets.IntSlider)
     before = picture.value
