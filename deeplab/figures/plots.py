@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
+from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.support.files import atomic_write
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
@@ -76,6 +77,24 @@ def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, li
         handles.append(Patch(fill=False, linewidth=0, label=f"and {len(classes) - limit} more"))
     fig.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=1,
                columnspacing=1.2)
+
+
+@house_style
+def side_by_side(pictures: Mapping[str, np.ndarray], label_set: LabelSet, *, height: float = 2.9,
+                 rows: int = 1) -> Figure:
+    """Images uint8 (H, W, 3) and, in colour, labels (H, W), each below its title.
+
+    The classes of the labels are named below; `height` of the figure is in inches.
+    """
+    fig = figure(height)
+    grid = fig.subplots(rows, -(-len(pictures) // rows), squeeze=False)
+    for axes, (title, pixels) in zip(grid.flat, pictures.items(), strict=True):
+        is_label = pixels.ndim == 2
+        picture(axes, label_colours(pixels, label_set) if is_label else pixels, title,
+                is_photo=not is_label)
+    labels = [pixels for pixels in pictures.values() if pixels.ndim == 2]
+    class_legend(fig, classes_by_area(labels, label_set), label_set)
+    return fig
 
 
 def drawn(fig: Figure) -> Image.Image:

@@ -15,10 +15,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from deeplab.data.colours import label_colours
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
-from deeplab.figures.plots import (class_legend, classes_by_area, figure, house_style, picture,
-                                   png, show)
+from deeplab.figures.plots import png, show, side_by_side
 from deeplab.figures.run import error_map
 from deeplab.model.aspp import ASPP
 from deeplab.model.network import DeepLabV3
@@ -68,7 +66,6 @@ def mixed_prediction(experiment: Experiment, model: DeepLabV3, number: int,
         prediction, label, num_classes=experiment.config.row.num_classes))
 
 
-@house_style
 def draw(experiment: Experiment, model: DeepLabV3, *, number: int, on: Sequence[bool]) -> Figure:
     """Evaluation image `number`: label, prediction with the branches that are `on`, its errors."""
     image, label = experiment.eval_set[number]
@@ -76,34 +73,20 @@ def draw(experiment: Experiment, model: DeepLabV3, *, number: int, on: Sequence[
     prediction, miou = mixed_prediction(experiment, model, number, on)
     _, best = mixed_prediction(experiment, model, number, [True] * len(on))
     change = "all branches on" if all(on) else f"{miou - best:+.1f} points"
-    fig = figure(2.6)
-    axes = fig.subplots(1, 4)
-    picture(axes[0], image, f"image {number}")
-    picture(axes[1], label_colours(label, label_set), "label")
-    picture(axes[2], label_colours(prediction, label_set), f"{miou:.1f} % mIoU")
-    picture(axes[3], error_map(label, prediction), change)
-    class_legend(fig, classes_by_area([label, prediction], label_set), label_set)
-    return fig
+    return side_by_side({f"image {number}": image, "label": label,
+                         f"{miou:.1f} % mIoU": prediction, change: error_map(label, prediction)},
+                        label_set, height=2.6)
 
 
-@house_style
 def strip(experiment: Experiment, model: DeepLabV3, *, number: int) -> Figure:
     """The same image with all branches on and with each of them off: what `explore` can show."""
-    label, label_set = experiment.eval_set[number][1], experiment.config.label_set
-    names = branch_names(model.aspp)
-    fig = figure(3.9)
-    axes = fig.subplots(2, 4).ravel()
-    picture(axes[0], experiment.eval_set[number][0], f"image {number}")
-    picture(axes[1], label_colours(label, label_set), "label")
-    shown = [label]
-    for ax, on in zip(axes[2:], one_off(len(names)), strict=True):
+    image, label = experiment.eval_set[number]
+    names, shown = branch_names(model.aspp), {f"image {number}": image, "label": label}
+    for on in one_off(len(names)):
         prediction, miou = mixed_prediction(experiment, model, number, on)
         off = next(compress(names, (not is_on for is_on in on)), None)
-        picture(ax, label_colours(prediction, label_set),
-                f"{f'without {off}' if off else 'all five branches'}: {miou:.0f} %")
-        shown.append(prediction)
-    class_legend(fig, classes_by_area(shown, label_set), label_set)
-    return fig
+        shown[f"{f'without {off}' if off else 'all five branches'}: {miou:.0f} %"] = prediction
+    return side_by_side(shown, experiment.config.label_set, height=3.9, rows=2)
 
 
 def explore(experiment: Experiment, model: DeepLabV3, *, number: int = 0,

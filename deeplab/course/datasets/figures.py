@@ -12,8 +12,8 @@ from deeplab.data import augment, distortion, resample
 from deeplab.data.catalog import DATASETS, SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
-from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure,
-                                   house_style, picture)
+from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure, house_style,
+                                   picture, side_by_side)
 from deeplab.miniature.twins import STAMP, miniature
 
 OPENING_IMAGES = {"voc": 2, "ade20k": 0, "cityscapes": 1, "context": 2, "context59": 2}
@@ -48,15 +48,11 @@ def folder_tree(root: Path, *, shown: int = 1, depth: int = 0) -> str:
     return "\n".join([*lines, *(indent + name for name in names)])
 
 
-@house_style
 def resized_labels(labels: Mapping[str, np.ndarray], label_set: LabelSet) -> Figure:
     """The same label several ways, (H, W) each, by title, with the classes that occur in all."""
-    fig = figure(3.2)
-    for ax, (title, label) in zip(fig.subplots(1, len(labels)), labels.items(), strict=True):
-        classes = classes_by_area([label], label_set)
-        picture(ax, label_colours(label, label_set), f"{title}: {len(classes)} classes")
-    class_legend(fig, classes_by_area(labels.values(), label_set), label_set)
-    return fig
+    return side_by_side({
+        f"{title}: {len(classes_by_area([label], label_set))} classes": label
+        for title, label in labels.items()}, label_set, height=3.2)
 
 
 def counted_shares(dataset: SegmentationDataset) -> np.ndarray:

@@ -14,10 +14,8 @@ from deeplab.course.gpus.float16 import map_gradients
 from deeplab.course.gpus.two_processes import demo_batch
 from deeplab.course.quick import demo_experiment
 from deeplab.data.augment import EvalTransform
-from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, RED, class_legend, classes_by_area,
-                                   figure, house_style, picture)
+from deeplab.figures.plots import BLUE, GREY, LINES, ORANGE, RED, figure, house_style, side_by_side
 from deeplab.planning.memory import GIB
 from deeplab.planning.plan import PlanLine
 
@@ -59,22 +57,14 @@ def opening() -> Figure:
     return gradient_sizes(demo_gradients(), (1,))
 
 
-@house_style
 def precisions(image: np.ndarray, predictions: Mapping[str, np.ndarray],
                label_set: LabelSet) -> Figure:
     """An image uint8 (h, w, 3), two predictions (h, w) by name, and where they differ."""
-    (first, one), (second, two) = predictions.items()
-    fig = figure(2.4)
-    axes = fig.subplots(1, 4)
-    picture(axes[0], image, "image")
-    picture(axes[1], label_colours(one, label_set), first)
-    picture(axes[2], label_colours(two, label_set), second)
-    differ = np.full((*one.shape, 3), 255, np.uint8)
-    differ[one != two] = (0, 0, 0)
-    picture(axes[3], differ, "differ")
-    axes[3].add_patch(Rectangle((-0.5, -0.5), one.shape[1], one.shape[0], fill=False,
-                                edgecolor=GREY, linewidth=1.5))
-    class_legend(fig, classes_by_area([one, two], label_set), label_set)
+    one, two = predictions.values()
+    differ = np.where((one != two)[..., None], np.uint8([0, 0, 0]), np.uint8([255, 255, 255]))
+    fig = side_by_side({"image": image, **predictions, "differ": differ}, label_set, height=2.4)
+    fig.axes[3].add_patch(Rectangle((-0.5, -0.5), one.shape[1], one.shape[0], fill=False,
+                                    edgecolor=GREY, linewidth=1.5))
     return fig
 
 

@@ -16,8 +16,8 @@ from deeplab.data.augment import EvalTransform
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.inference import Inference, predict, window_slices
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, house_style, picture)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, figure, house_style, picture,
+                                   side_by_side)
 from deeplab.model.network import DeepLabV3, build_model
 
 ROW, STEPS = "voc_r50_d16", 300
@@ -34,7 +34,6 @@ def finer(model: DeepLabV3, output_stride: int = 8) -> DeepLabV3:
     return network.eval()
 
 
-@house_style
 def opening() -> Figure:
     """One image, its label, and three predictions with the same weights."""
     experiment, model = demo_experiment(ROW), trained_demo_model(ROW, steps=STEPS)
@@ -42,19 +41,12 @@ def opening() -> Figure:
     x, fine = EvalTransform(experiment.config.resize)(image), finer(model)
     height, width = label.shape
     looks = Inference(scales=SCALES, flip=True)
-    panels = {"label": label,
+    panels = {"image": image, "label": label,
               "output stride 16": predict(model, x, height=height, width=width),
               "output stride 8": predict(fine, x, height=height, width=width),
               "8, scales and flip": predict(fine, x, height=height, width=width,
                                             inference=looks)}
-    fig = figure(2.5)
-    axes = fig.subplots(1, 1 + len(panels))
-    picture(axes[0], image, "image")
-    for ax, (name, one) in zip(axes[1:], panels.items(), strict=True):
-        picture(ax, label_colours(one, experiment.config.label_set), name)
-    class_legend(fig, classes_by_area(list(panels.values()), experiment.config.label_set),
-                 experiment.config.label_set)
-    return fig
+    return side_by_side(panels, experiment.config.label_set, height=2.5)
 
 
 @house_style

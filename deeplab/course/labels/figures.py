@@ -14,8 +14,8 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, house_style, picture)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area, figure,
+                                   house_style, picture, side_by_side)
 from deeplab.miniature.twins import miniature
 from deeplab.support.void import IGNORE_INDEX
 
@@ -24,24 +24,19 @@ SWELL = 13  # pixels; things grown by half of it are wrong more often than nothi
 BLACK_TEXT = 110  # mean of RGB from which black reads better than white
 
 
-@house_style
 def opening() -> Figure:
     """Two bad answers to one picture: nothing found, and everything found but swollen."""
     dataset = SegmentationDataset("voc", miniature("voc"), "val")
     image, label = dataset[OPENING_IMAGE]
     things = np.where(label == IGNORE_INDEX, 0, label)
     swollen = cv2.dilate(things, np.ones((SWELL, SWELL), np.uint8))
-    fig = figure(2.7)
-    axes = fig.subplots(1, 4)
-    picture(axes[0], image, "image\n")
-    picture(axes[1], label_colours(label, dataset.label_set), "label\n")
-    for ax, prediction, name in ((axes[2], np.zeros_like(label), "A"), (axes[3], swollen, "B")):
+    answers = {}
+    for prediction, name in ((np.zeros_like(label), "A"), (swollen, "B")):
         confusion = confusion_matrix(prediction, label, num_classes=dataset.label_set.num_classes)
-        picture(ax, label_colours(prediction, dataset.label_set),
-                f"{name}: {pixel_accuracy(confusion):.0f} % of pixels right,\n"
-                f"mIoU {mean_iou(confusion):.0f} %")
-    class_legend(fig, classes_by_area([label], dataset.label_set), dataset.label_set)
-    return fig
+        answers[f"{name}: {pixel_accuracy(confusion):.0f} % of pixels right,\n"
+                f"mIoU {mean_iou(confusion):.0f} %"] = prediction
+    return side_by_side({"image\n": image, "label\n": label, **answers}, dataset.label_set,
+                        height=2.7)
 
 
 @house_style

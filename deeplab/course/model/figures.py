@@ -13,7 +13,6 @@ from deeplab.course.model.layer_costs import Piece
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.data.augment import EvalTransform
 from deeplab.data.colours import label_colours
-from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, RED, SKY, class_legend, classes_by_area,
                                    figure, house_style, picture)
@@ -78,18 +77,4 @@ def piece_bars(found: Mapping[str, Piece]) -> Figure:
         ax.tick_params(axis="y", length=0)
         ax.locator_params(axis="x", nbins=4)
     ax.invert_yaxis()
-    return fig
-
-
-@house_style
-def answers(image: np.ndarray, label: np.ndarray, predictions: Mapping[str, np.ndarray],
-            label_set: LabelSet) -> Figure:
-    """An image, its label and what several networks say, (H, W) each, by name."""
-    fig = figure(2.2)
-    axes = fig.subplots(1, 2 + len(predictions))
-    picture(axes[0], image, "image\n")
-    picture(axes[1], label_colours(label, label_set), "label\n")
-    for ax, (name, prediction) in zip(axes[2:], predictions.items(), strict=True):
-        picture(ax, label_colours(prediction, label_set), name)
-    class_legend(fig, classes_by_area([label, *predictions.values()], label_set), label_set)
     return fig

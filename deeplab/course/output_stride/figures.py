@@ -10,10 +10,9 @@ from torch import Tensor
 
 from deeplab.course.output_stride.resolution import best_prediction, share_right
 from deeplab.data.catalog import SegmentationDataset
-from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
-from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, house_style, picture)
+from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, figure, house_style, picture,
+                                   side_by_side)
 from deeplab.miniature.twins import miniature
 from deeplab.model.backbone import stage_plan
 from deeplab.support.void import IGNORE_INDEX
@@ -27,26 +26,22 @@ def opening() -> Figure:
     return best_predictions(*dataset[OPENING_IMAGE], dataset.label_set)
 
 
-@house_style
 def best_predictions(image: np.ndarray, label: np.ndarray, label_set: LabelSet, *,
                      strides: Sequence[int] = (8, 16, 32)) -> Figure:
     """An image, its label, and the label as maps of each output stride can hold it."""
-    fig = figure(2.9)
-    axes = fig.subplots(1, 2 + len(strides))
-    picture(axes[0], image, "image")
-    picture(axes[1], label_colours(label, label_set), "label")
-    for ax, stride in zip(axes[2:], strides, strict=True):
+    best = {}
+    for stride in strides:
         prediction = best_prediction(label, output_stride=stride,
                                      num_classes=label_set.num_classes)
         right = share_right(prediction, label, (label != 0) & (label != IGNORE_INDEX))
-        picture(ax, label_colours(prediction, label_set),
-                f"output stride {stride}\n{right:.0f} % of things right")
-        height, width = label.shape
+        best[f"output stride {stride}\n{right:.0f} % of things right"] = prediction
+    fig = side_by_side({"image": image, "label": label, **best}, label_set)
+    height, width = label.shape
+    for ax, stride in zip(fig.axes[2:], strides, strict=True):
         for x in range(stride, width, stride):
             ax.axvline(x - 0.5, color="white", linewidth=0.3)
         for y in range(stride, height, stride):
             ax.axhline(y - 0.5, color="white", linewidth=0.3)
-    class_legend(fig, classes_by_area([label], label_set), label_set)
     return fig
 
 
@@ -122,20 +117,6 @@ def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int])
     right.locator_params(axis="x", nbins=5, integer=True)
     for ax in (left, right):
         ax.invert_yaxis()
-    return fig
-
-
-@house_style
-def predictions(image: np.ndarray, label: np.ndarray, answers: Mapping[str, np.ndarray],
-                label_set: LabelSet) -> Figure:
-    """An image, its label and what several networks made of it, (H, W) each, by name."""
-    fig = figure(2.9)
-    axes = fig.subplots(1, 2 + len(answers))
-    picture(axes[0], image, "image")
-    picture(axes[1], label_colours(label, label_set), "label")
-    for ax, (name, prediction) in zip(axes[2:], answers.items(), strict=True):
-        picture(ax, label_colours(prediction, label_set), name)
-    class_legend(fig, classes_by_area([label, *answers.values()], label_set), label_set)
     return fig
 
 

@@ -6,7 +6,7 @@ import torch
 
 from deeplab.course.output_stride import figures
 from deeplab.data.catalog import get_dataset
-from deeplab.figures.plots import png
+from deeplab.figures.plots import png, side_by_side
 
 VOC = get_dataset("voc")
 
@@ -66,7 +66,7 @@ def test_bars_of_a_stride_add_up_to_its_work():
 
 def test_predictions_and_lines_carry_their_names(scene):
     image, label = scene
-    fig = figures.predictions(image, label, {"D16": label, "D8": label}, VOC)
+    fig = side_by_side({"image": image, "label": label, "D16": label, "D8": label}, VOC)
     assert png(fig) and titles(fig) == ["image", "label", "D16", "D8"]
     fig = figures.right_by_width({"D16": [10, 20], "D8": [30, 40]}, ("thin", "wide"))
     assert [line.get_label() for line in fig.axes[0].lines] == ["D16", "D8"]
