@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -73,19 +74,29 @@ def meta_model(config: RunConfig) -> DeepLabV3:
 
 
 def count_macs(model: DeepLabV3, *, height: int, width: int) -> dict[str, int]:
-    """MACs by part of a forward pass over one image, the auxiliary head included.
+    """MACs by part of a forward pass over one image, the auxiliary head included."""
+    macs = conv_macs(model, height=height, width=width)
+    return {part: module_macs(getattr(model, part), macs) for part in PARTS}
+
+
+def module_macs(module: nn.Module, macs: Mapping[nn.Module, int]) -> int:
+    """The MACs of all convolutions in a module, of those that `conv_macs` counted."""
+    return sum(macs.get(layer, 0) for layer in module.modules())
+
+
+def conv_macs(model: DeepLabV3, *, height: int, width: int) -> dict[nn.Module, int]:
+    """MACs by convolution of a forward pass over one image, the auxiliary head included.
 
     `model` lies on the meta device; it is left in eval mode, for a single image cannot train
     the image-level branch.
     """
-    macs = dict.fromkeys(PARTS, 0)
+    macs: Counter[nn.Module] = Counter()
 
     def count(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> None:
-        macs[part_of[conv]] += output.numel() * conv.weight[0].numel()
+        macs[conv] += output.numel() * conv.weight[0].numel()
 
-    part_of = {module: part for part in PARTS for module in getattr(model, part).modules()
-               if isinstance(module, nn.Conv2d)}
-    hooks = [conv.register_forward_hook(count) for conv in part_of]
+    hooks = [module.register_forward_hook(count) for module in model.modules()
+             if isinstance(module, nn.Conv2d)]
     image = torch.empty(1, 3, height, width, device="meta")
     with torch.no_grad():
         stages = model.eval().backbone(image)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from deeplab.course.exercise import exercise
+from deeplab.planning.plan import USABLE
 
-USABLE = 0.9  # of a GPU's memory, as `deeplab plan` counts
 BATCH = 16
 
 

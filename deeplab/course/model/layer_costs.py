@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from deeplab.model.network import DeepLabV3
-from deeplab.planning.cost import meta_model
+from deeplab.planning.cost import conv_macs, meta_model, module_macs
 from deeplab.runs.config import RunConfig
 
 
@@ -35,23 +34,12 @@ def pieces(row_id: str, *, height: int, width: int) -> dict[str, Piece]:
 
     Nothing is computed: the network lies on PyTorch's "meta" device, which knows shapes only.
     """
-    model = meta_model(RunConfig.of(row_id=row_id, profile="full")).eval()
-    modules = piece_modules(model)
-    found = {name: Piece(sum(weight.numel() for weight in group.parameters()),
-                         sum(conv.weight.numel() for conv in _convolutions(group)))
-             for name, group in modules.items()}
-    owner = {conv: found[name] for name, group in modules.items() for conv in _convolutions(group)}
-
-    def count(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> None:
-        owner[conv].macs += output[0, 0].numel() * conv.weight.numel()
-
-    for conv in owner:  # the model is ours alone, so that the hooks need no removing
-        conv.register_forward_hook(count)
-    with torch.no_grad():
-        stages = model.backbone(torch.empty(1, 3, height, width, device="meta"))
-        model.classifier(model.aspp(stages.conv5))
-        model.aux_classifier(stages.conv4)
-    return found
+    model = meta_model(RunConfig.of(row_id=row_id, profile="full"))
+    macs = conv_macs(model, height=height, width=width)
+    return {name: Piece(sum(weight.numel() for weight in group.parameters()),
+                        sum(conv.weight.numel() for conv in group.modules() if conv in macs),
+                        module_macs(group, macs))
+            for name, group in piece_modules(model).items()}
 
 
 def piece_modules(model: DeepLabV3) -> dict[str, nn.Module]:
@@ -62,7 +50,3 @@ def piece_modules(model: DeepLabV3) -> dict[str, nn.Module]:
             "ASPP, three rates": aspp.atrous, "ASPP, image level": aspp.image_pooling,
             "ASPP, projection": aspp.project, "classifier": model.classifier,
             "auxiliary head": model.aux_classifier}
-
-
-def _convolutions(group: nn.Module) -> list[nn.Conv2d]:
-    return [module for module in group.modules() if isinstance(module, nn.Conv2d)]

@@ -15,6 +15,7 @@ from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, figure, hou
                                    side_by_side)
 from deeplab.miniature.twins import miniature
 from deeplab.model.backbone import stage_plan
+from deeplab.planning.memory import GIB
 from deeplab.support.void import IGNORE_INDEX
 
 OPENING_IMAGE = 14  # of the drawn VOC's val split: a bicycle, two persons and a car
@@ -107,13 +108,13 @@ def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int])
     for row, total in enumerate(start):
         left.annotate(f"{total:.0f}", (total, row), xytext=(4, 0), va="center",
                       textcoords="offset points")
-    bars = right.barh(names, [memory[int(name)] / 2**30 for name in names], color=GREY)
+    bars = right.barh(names, [memory[int(name)] / GIB for name in names], color=GREY)
     right.bar_label(bars, fmt="%.0f", padding=4)
     left.set(title="One 512 x 512 crop", xlabel="billions of multiply-adds",
              ylabel="output stride", xlim=(0, 1.12 * start.max()))
     left.legend(loc="upper right")
     right.set(title="A training step on 16 crops", xlabel="memory of the maps, GiB",
-              xlim=(0, 1.15 * max(memory.values()) / 2**30))
+              xlim=(0, 1.15 * max(memory.values()) / GIB))
     right.locator_params(axis="x", nbins=5, integer=True)
     for ax in (left, right):
         ax.invert_yaxis()
