@@ -1,7 +1,9 @@
 """The budgets and promises of the course, read from the notebooks as they are committed."""
 
 import ast
+import builtins
 import importlib
+import inspect
 import re
 import statistics
 import warnings
@@ -43,6 +45,12 @@ def lines(cell):
 
 def outputs(path):
     return [output for cell in code_cells(path) for output in cell.outputs]
+
+
+def imported(module, name):
+    """What `from module import name` gives."""
+    found = getattr(importlib.import_module(module), name, None)
+    return importlib.import_module(f"{module}.{name}") if found is None else found
 
 
 def number(path):
@@ -187,10 +195,30 @@ def test_code_runs_without_syntax_warnings_and_imports_what_exists(path):
             tree = ast.parse(cell.source)
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("deeplab"):
-                module = importlib.import_module(node.module)
                 for alias in node.names:
-                    if not hasattr(module, alias.name):
-                        importlib.import_module(f"{node.module}.{alias.name}")
+                    imported(node.module, alias.name)
+
+
+@by_name(ALL)
+def test_code_uses_only_names_that_exist(path):
+    """Names that the notebook binds, and functions that the modules it imports have."""
+    tree = ast.parse("\n".join(cell.source for cell in code_cells(path)))
+    bound, modules = {*dir(builtins), "display"}, {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            bound |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+            modules |= {alias.name: imported(node.module, alias.name) for alias in node.names
+                        if getattr(node, "module", "").startswith("deeplab")}
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            bound.add(node.id)
+        else:
+            bound.add(getattr(node, "name", None) or getattr(node, "arg", None))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            assert node.id in bound, f"{node.id} is bound nowhere"
+        elif isinstance(node, ast.Attribute):
+            module = modules.get(ast.unparse(node.value))
+            assert not inspect.ismodule(module) or hasattr(module, node.attr), ast.unparse(node)
 
 
 def test_every_exercise_has_one_check_whose_tests_try_two_wrong_answers():
