@@ -47,25 +47,24 @@ def class_heat_map(entries: Entries) -> Figure:
     fig = figure(0.24 * height + 1.3)
     for number, axes in enumerate(fig.subplots(1, panels, squeeze=False)[0]):
         part = names[number * height:(number + 1) * height]
-        image = _heat(axes, np.array([table[name] for name in part]), part, rows)
-        axes.set_ylim(height - 0.5, -0.5)
-    fig.colorbar(image, ax=fig.axes, label="IoU (per cent)", shrink=0.6, pad=0.01)
+        _heat(axes, np.array([table[name] for name in part]), part, rows)
+        axes.set_ylim(height, 0)
+    fig.colorbar(axes.collections[0], ax=fig.axes, label="IoU (per cent)", shrink=0.6, pad=0.01)
     return fig
 
 
-def _heat(axes, values: np.ndarray, names: Sequence[str], rows: Sequence[str]):
+def _heat(axes, values: np.ndarray, names: Sequence[str], rows: Sequence[str]) -> None:
     """One panel of a heat map (classes down, rows across) with a number in every cell."""
-    image = axes.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")
-    for (line, column), value in np.ndenumerate(values):
-        text = "–" if math.isnan(value) else f"{value:.0f}"
-        axes.text(column, line, text, ha="center", va="center", in_layout=False,
-                  color="white" if value < 55 else "black")  # in_layout: measuring is slow
-    axes.set_yticks(range(len(names)), names)
+    import seaborn  # here, for the pictures of one run need it not
     short = [row_id.partition("_")[2].replace("_", " ").upper() for row_id in rows]
-    axes.set_xticks(range(len(rows)), short, rotation=90)
+    seaborn.heatmap(values, ax=axes, cmap="cividis", vmin=0, vmax=100, annot=True, fmt=".0f",
+                    cbar=False, xticklabels=short, yticklabels=names,
+                    annot_kws={"in_layout": False, "size": 11})  # in_layout: measuring is slow
+    for line, column in np.argwhere(np.isnan(values)):
+        axes.text(column + 0.5, line + 0.5, "–", ha="center", va="center", in_layout=False)
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    axes.spines[:].set_visible(False)
-    return image
+    axes.tick_params(axis="x", rotation=90)
+    axes.tick_params(axis="y", rotation=0)
 
 
 @house_style

@@ -21,6 +21,7 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table in Markdown: names in the first column flush left, everything else flush right."""
+    # not pandas' to_markdown: it needs another package, pads cells and turns "43.10" into 43.1
     rule = [":---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in ([*header], rule, *rows))
 

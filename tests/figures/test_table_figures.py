@@ -59,8 +59,8 @@ def test_the_heat_map_sorts_classes_and_marks_what_is_missing():
     axes = table.class_heat_map(rows).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["dog", "cat", "bus"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["R50 D8", "R50 D16"]
-    assert [text.get_text() for text in axes.texts] == ["90", "10", "20", "40", "–", "9"]
-    assert axes.images[0].get_array().tolist() == [[90, 10], [20, 40], [None, 9]]
+    assert [text.get_text() for text in axes.texts] == ["90", "10", "20", "40", "9", "–"]
+    assert axes.collections[0].get_array().tolist() == [[90, 10], [20, 40], [None, 9]]
 
 
 def test_training_curves_share_their_scales_and_leave_no_empty_axes():
