@@ -10,13 +10,15 @@ from deeplab.cli.options import DATA_ROOT, RESULTS, WEIGHTS_PROFILE
 
 WEIGHTS = click.option("--weights", required=True, type=click.Path(path_type=Path), metavar="FILE",
                        help="SSSegmentation's, mmsegmentation's or ours")
+PUBLISHED_TOO = click.option(
+    "--weights", required=True, metavar="FILE|published",
+    help='a weight file, or "published": the row\'s own, fetched once')
 FILE = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("row")
-@click.option("--weights", required=True, metavar="FILE|published",
-              help='a weight file, or "published": the row\'s own, fetched once')
+@PUBLISHED_TOO
 @WEIGHTS_PROFILE
 @DATA_ROOT
 @RESULTS
@@ -45,7 +47,8 @@ def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None
         facts = evaluate_weights(row, weights, profile=profile, data_root=data_root,
                                  results_root=results_root, scales=factors, flip=flip,
                                  progress=show)
-    published = facts["published_miou"]
+    # a score of another size of network is not comparable with the published one
+    published = facts["published_miou"] if facts["profile"] == "full" else None
     click.echo(f"{row} ({facts['profile']}), {facts['weights']}: mIoU {facts['miou']:.2f} % on "
                f"{facts['num_images']} images" +
                (f"   (published: {published:.2f})" if published is not None else ""))
@@ -53,17 +56,26 @@ def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None
 
 @click.command()
 @click.argument("images", nargs=-1, required=True)
-@WEIGHTS
+@PUBLISHED_TOO
 @click.option("--row", metavar="ROW", help="whose weights they are  [default: what the file says]")
 @WEIGHTS_PROFILE
 @click.option("--out", type=FILE, default="predictions", show_default=True, metavar="DIR",
               help="where label images and overlays are written")
-def predict(images: tuple[str, ...], weights: Path, row: str | None, profile: str | None,
-            out: Path) -> None:
+@click.option("--raw", is_flag=True, help="write only NAME.png, grey, with the dataset's own label "
+                                          "ids: what test servers take")
+@click.option("--overwrite", is_flag=True, help="replace files that predict did not write")
+def predict(images: tuple[str, ...], weights: str, row: str | None, profile: str | None,
+            out: Path, raw: bool, overwrite: bool) -> None:
     """Label photographs: IMAGES are files, folders or patterns, of any size."""
+    from deeplab.runs.photos import find_photos
     from deeplab.runs.predict import label_photos
-    for found in label_photos(images, weights, row_id=row, profile=profile, out=out):
-        click.echo(f"{found.photo} -> {found.label}, {found.overlay.name}")
+    photos, left_out = find_photos(images)
+    if left_out:
+        click.echo(f"left out: {len(left_out)} labels and overlays that predict wrote", err=True)
+    for found in label_photos(photos, weights, row_id=row, profile=profile, out=out, raw=raw,
+                              overwrite=overwrite):
+        click.echo(f"{found.photo} -> {found.label}" +
+                   (f", {found.overlay.name}" if found.overlay else ""))
         for name, pixels, share in found.areas:
             click.echo(f"  {name:<24} {pixels:>12,} px {share:6.2f} %")
 

@@ -20,14 +20,10 @@ from deeplab.evaluation.metrics import Evaluation
 from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.fingerprint import data_identity, digest, surroundings
+from deeplab.runs.predict import weight_file
 from deeplab.support.files import sha256, write_json
 from deeplab.table.rows import get_row
-from deeplab.weights.files import WeightFile
 from deeplab.weights.fused import optimize_for_inference
-from deeplab.weights.published import published_weights
-
-PUBLISHED = "published"
-
 
 def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
                      data_root: Path | None = None, results_root: Path | None = None,
@@ -39,7 +35,7 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
     and returns it. Raises `CheckpointError` for weights that do not fit the row, `DataError`.
     """
     row = get_row(row_id)
-    file = WeightFile.read(published_weights(row) if weights == PUBLISHED else weights)
+    file = weight_file(weights, row_id)
     config = RunConfig.of(row_id=row_id, profile=profile or file.profile or "full",
                           data_root=data_root, results_root=results_root)
     inference = replace(config.inference, scales=scales, flip=flip)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import io
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,13 +18,13 @@ from deeplab.data.images import index_png, read_photo
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.inference import predict
 from deeplab.runs.config import RunConfig
-from deeplab.support.errors import DataError, UsageError
+from deeplab.runs.photos import check_targets, marked
+from deeplab.support.errors import UsageError
 from deeplab.support.files import atomic_write
-from deeplab.table.rows import load_rows
+from deeplab.table.rows import get_row, load_rows
 from deeplab.weights.files import WeightFile
 from deeplab.weights.fused import optimize_for_inference
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+from deeplab.weights.published import PUBLISHED, published_weights
 
 
 class Labelled(NamedTuple):
@@ -34,37 +32,53 @@ class Labelled(NamedTuple):
 
     photo: Path
     label: Path  # index PNG, values as in the dataset's own label files
-    overlay: Path
+    overlay: Path | None
     areas: list[tuple[str, int, float]]  # class, pixels, per cent; largest first
 
 
-def label_photos(words: Sequence[str], weights: Path, *, row_id: str | None = None,
-                 profile: str | None = None, out: Path = Path("predictions"),
-                 ) -> Iterator[Labelled]:
-    """Label every photograph that `words` (files, folders, patterns) name, one after the other.
+def label_photos(photos: Sequence[Path | str], weights: Path | str, *, row_id: str | None = None,
+                 profile: str | None = None, out: Path = Path("predictions"), raw: bool = False,
+                 overwrite: bool = False) -> Iterator[Labelled]:
+    """Label photographs with `weights`, a file or "published", one after the other.
 
-    Raises `UsageError` (E-ROW) if neither `row_id` nor the file says whose weights they are,
-    (E-TWICE) if two results would have one name, `CheckpointError`, and `DataError` (E-IMAGE).
+    Writes NAME_label.png, an index image in the dataset's colours, and NAME_overlay.png; with
+    `raw` only NAME.png in plain grey, as test servers take it. The values are always those of
+    the dataset's own label files. Raises `UsageError`: E-ROW if neither `row_id` nor the file
+    says whose weights they are, E-TWICE if two results would have one name, E-EXISTS if one
+    would replace what this function did not write; `CheckpointError`; `DataError` (E-IMAGE).
     """
-    file = WeightFile.read(weights)
+    photos = [Path(photo) for photo in photos]
+    endings = (".png",) if raw else ("_label.png", "_overlay.png")
+    check_targets(photos, (out / f"{photo.stem}{ending}" for photo in photos
+                           for ending in endings), overwrite=overwrite)
+    file = weight_file(weights, row_id)
     config = weights_config(file, row_id=row_id, profile=profile)
-    photos = find_photos(words)
-    twice = [name for name, count in Counter(photo.stem for photo in photos).items() if count > 1]
-    if twice:
-        raise UsageError.of("E-TWICE", "two photographs have one name, and so would their labels",
-                            found=", ".join(twice[:8]), expected="names that differ",
-                            do="label them in two runs, each with its own --out")
+    labels = config.label_set
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = optimize_for_inference(file.model(config.row, config.profile.name).to(device))
     for photo in photos:
         image = read_photo(photo)
         prediction = predict_photo(model, image, config)
-        label_file = atomic_write(out / f"{photo.stem}_label.png",
-                                  index_png(config.label_set.raw_lookup[prediction],
-                                            config.label_set))
-        mixed = overlay(image, prediction, config.label_set)
-        overlay_file = atomic_write(out / f"{photo.stem}_overlay.png", _png(Image.fromarray(mixed)))
-        yield Labelled(photo, label_file, overlay_file, areas(prediction, config.label_set))
+        label = index_png(labels.raw_lookup[prediction], None if raw else labels)
+        written = [atomic_write(out / f"{photo.stem}{endings[0]}", marked(label))]
+        if not raw:
+            mixed = _png(Image.fromarray(overlay(image, prediction, labels)))
+            written.append(atomic_write(out / f"{photo.stem}{endings[1]}", marked(mixed)))
+        yield Labelled(photo, written[0], None if raw else written[1], areas(prediction, labels))
+
+
+def weight_file(weights: Path | str, row_id: str | None) -> WeightFile:
+    """The weights in a file, or for "published" those of the row, fetched if need be.
+
+    Raises `UsageError` (E-ROW), `CheckpointError`, and `DataError` as a download does.
+    """
+    if str(weights) != PUBLISHED:
+        return WeightFile.read(weights)
+    if row_id is None:
+        raise UsageError.of("E-ROW", "published weights are those of a row", found="no row",
+                            expected="a row of the table",
+                            do="name it with --row; `deeplab rows` lists them")
+    return WeightFile.read(published_weights(get_row(row_id)))
 
 
 def weights_config(file: WeightFile, *, row_id: str | None = None,
@@ -77,26 +91,6 @@ def weights_config(file: WeightFile, *, row_id: str | None = None,
                             file=file.path, found="no row", expected="a row of the table",
                             do="name it with --row; `deeplab rows` lists them")
     return RunConfig.of(row_id=row_id, profile=profile or file.profile or "full")
-
-
-def find_photos(words: Sequence[str]) -> list[Path]:
-    """The image files that are named, lie in the folders named, or fit the patterns; each once.
-
-    Raises `DataError` (E-IMAGE) for a word that leads to none.
-    """
-    found: dict[Path, None] = {}
-    for word in words:
-        path = Path(word)
-        hits = [path] if path.is_file() else sorted(
-            Path(name) for name in glob.glob(f"{glob.escape(word)}/*" if path.is_dir() else word)
-            if name.lower().endswith(ENDINGS))
-        if not hits:
-            raise DataError.of("E-IMAGE", "there are no photographs here", file=word,
-                               found="no such file" if not path.is_dir() else "no image files",
-                               expected=f"an image, a folder or a pattern ({' '.join(ENDINGS)})",
-                               do="check the path")
-        found |= dict.fromkeys(hits)
-    return list(found)
 
 
 def predict_photo(model: nn.Module, image: np.ndarray, config: RunConfig) -> np.ndarray:

@@ -17,6 +17,7 @@ import imagecodecs
 from deeplab.support.intact import MAX_PIXELS, check_size, damaged, too_large
 
 START = b"\x89PNG\r\n\x1a\n"
+AFTER_HEADER = 33  # the byte where the second chunk begins
 GREY, RGB, PALETTE = 0, 2, 3  # color types
 COLOR_TYPES = {GREY: "grey", RGB: "RGB", PALETTE: "palette", 4: "grey with alpha", 6: "RGBA"}
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, 4: 2, 6: 4}
@@ -120,6 +121,14 @@ def plain_png(png: Png, color_type: int) -> bytes:
     """A PNG file of the same lines and nothing else, its channels named `color_type`."""
     header = struct.pack(">IIBBBBB", png.width, png.height, png.bits, color_type, 0, 0,
                          png.interlaced)
-    return START + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in ((b"IHDR", header), (b"IDAT", png.data), (b"IEND", b"")))
+    return START + _chunk(b"IHDR", header) + _chunk(b"IDAT", png.data) + _chunk(b"IEND", b"")
+
+
+def text_chunk(key: str, text: str) -> bytes:
+    """A chunk that says something about a picture."""
+    return _chunk(b"tEXt", f"{key}\0{text}".encode("latin-1"))
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(
+        ">I", zlib.crc32(body, zlib.crc32(kind)))

@@ -15,6 +15,7 @@ from deeplab.support.errors import UsageError
 from deeplab.support.folders import data_folder
 from deeplab.support.remote import Remote
 
+PUBLISHED = "published"  # what stands for a row's own file where a file may be named
 SSSEGMENTATION = "https://github.com/SegmentationBLWX/modelstore/releases/download/ssseg_deeplabv3"
 # ssseg/modules/models/backbones/resnet.py; the table's rows start from the v1c files
 V1C = "https://download.openmmlab.com/pretrain/third_party"
@@ -39,8 +40,11 @@ def published_weights(row: ModelRow, folder: Path | None = None, *,
                       progress: Progress = lambda done, total: None) -> Path:
     """The row's published checkpoint, about 0.5 GB, fetched if it is not there.
 
-    Raises `DataError` as `fetch` does.
+    Raises `DataError` as `fetch` does, and `UsageError` (E-WEIGHTS) for a row of one's own.
     """
+    if not row.published_weights:
+        raise UsageError.of("E-WEIGHTS", "of a row of one's own nothing is published",
+                            expected="a row of the table", do="give a weight file to --weights")
     remote = Remote(f"{SSSEGMENTATION}/{row.published_weights}", 0.7)
     return fetch(remote, folder or weights_folder(), progress=progress)
 

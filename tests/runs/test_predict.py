@@ -11,7 +11,7 @@ from deeplab.cli.main import main
 from deeplab.data.catalog import get_dataset
 from deeplab.data.colours import overlay
 from deeplab.data.images import read_label
-from deeplab.runs.predict import areas, find_photos, label_photos, weights_config
+from deeplab.runs.predict import areas, label_photos, weights_config
 from deeplab.support.errors import CheckpointError, DataError, UsageError
 from deeplab.weights.files import WeightFile, save_weights
 
@@ -65,19 +65,6 @@ def test_the_label_image_has_the_datasets_values_and_colours(tmp_path, weights):
     assert shown.sum() == pixels
 
 
-def test_files_folders_and_patterns_are_found_once_each(tmp_path):
-    for name in ("a.jpg", "b.PNG", "c.txt", "d.jpeg", "[e].jpg"):
-        (tmp_path / name).write_bytes(b"")
-    names = [path.name for path in find_photos([str(tmp_path), str(tmp_path / "a.jpg")])]
-    assert names == ["[e].jpg", "a.jpg", "b.PNG", "d.jpeg"]
-    assert [path.name for path in find_photos([str(tmp_path / "*.jp*g")])] == [
-        "[e].jpg", "a.jpg", "d.jpeg"]
-    assert find_photos([str(tmp_path / "[e].jpg")])
-    for word in ("nothing.jpg", "*.webp"):
-        with pytest.raises(DataError, match="E-IMAGE there are no photographs here"):
-            find_photos([str(tmp_path / word)])
-
-
 def test_two_photographs_of_one_name_are_refused(tmp_path, weights):
     words = [str(photo(tmp_path / folder / "x.png", 8, 8)) for folder in "ab"]
     with pytest.raises(UsageError, match="E-TWICE(?s:.*)found: x"):
@@ -119,3 +106,86 @@ def test_the_command_prints_a_table_of_areas(tmp_path, weights):
     done = CliRunner().invoke(main, ["predict", str(tmp_path / "in"), "--weights", str(weights),
                                      "--out", str(tmp_path / "out")])
     assert done.exit_code == 0 and "x_label.png" in done.output and " px " in done.output
+
+
+def predict(tmp_path, *words, code=0):
+    done = CliRunner().invoke(main, ["predict", *map(str, words)])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("folder", ["", "photos"])
+def test_results_among_the_photographs_are_no_photographs(tmp_path, weights, folder):
+    """Twice into the folder of the photographs, and a third time when one was added."""
+    photo(tmp_path / folder / "a.jpg", 30, 40)
+    words = (tmp_path / folder, "--weights", weights, "--out", tmp_path / folder)
+    assert "left out" not in predict(tmp_path, *words)
+    assert "left out: 2 labels and overlays" in predict(tmp_path, *words)
+    photo(tmp_path / folder / "b.png", 30, 40)
+    text = predict(tmp_path, tmp_path / folder / "*.[jp][pn]g", *words[1:])  # as a shell may do
+    assert "left out: 2" in text
+    names = ["a.jpg", "a_label.png", "a_overlay.png", "b.png", "b_label.png", "b_overlay.png"]
+    assert sorted(path.name for path in (tmp_path / folder).iterdir() if path.is_file()) == names
+    (tmp_path / folder / "a.jpg").unlink()
+    (tmp_path / folder / "b.png").unlink()
+    text = predict(tmp_path, *words, code=3)
+    assert "E-IMAGE there are no photographs here" in text and "4 labels and overlays" in text
+
+
+@pytest.mark.parametrize("name", ["cat_label.png", "cat_overlay.png"])
+def test_a_file_of_the_users_is_replaced_only_when_asked(tmp_path, weights, name):
+    photo(tmp_path / "cat.jpg", 30, 40)
+    own = photo(tmp_path / name, 8, 8).read_bytes()
+    words = (tmp_path / "cat.jpg", "--weights", weights, "--out", tmp_path)
+    text = predict(tmp_path, *words, code=2)
+    assert "E-EXISTS" in text and name in text and "--overwrite" in text
+    assert (tmp_path / name).read_bytes() == own
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cat.jpg", name]
+    predict(tmp_path, *words, "--overwrite")
+    assert (tmp_path / name).read_bytes() != own
+    predict(tmp_path, *words)  # now it is its own
+
+
+def test_what_an_editor_saved_anew_is_the_users(tmp_path, weights):
+    path = photo(tmp_path / "x.jpg", 30, 40)
+    (found,) = label_photos([path], weights, out=tmp_path)
+    Image.open(found.label).save(found.label)
+    with pytest.raises(UsageError, match="E-EXISTS(?s:.*)x_label"):
+        list(label_photos([path], weights, out=tmp_path))
+
+
+def test_not_even_overwrite_replaces_a_photograph(tmp_path, weights):
+    path = photo(tmp_path / "x.png", 30, 40)
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match=r"E-EXISTS(?s:.*)x\.png"):
+            list(label_photos([path], weights, out=tmp_path, raw=True, overwrite=overwrite))
+
+
+def test_raw_writes_the_datasets_own_ids_in_grey_and_nothing_else(tmp_path, weights):
+    path = photo(tmp_path / "ulm_000000_000019_leftImg8bit.png", 64, 64)
+    (coloured,) = label_photos([path], weights, out=tmp_path / "a")
+    text = predict(tmp_path, path, "--weights", weights, "--out", tmp_path / "b", "--raw")
+    (found,) = (tmp_path / "b").iterdir()
+    assert found.name == path.name and f"-> {found}\n" in text
+    with Image.open(found) as image, Image.open(coloured.label) as other:
+        assert image.mode == "L" and np.array_equal(image, other)
+        assert set(np.unique(image)) <= set(get_dataset("cityscapes").raw_values)
+
+
+def test_published_weights_need_a_row_and_no_dataset(tmp_path, weights, monkeypatch):
+    fetched = []
+    monkeypatch.setattr("deeplab.runs.predict.published_weights",
+                        lambda row: fetched.append(row.row_id) or weights)
+    monkeypatch.setenv("DEEPLAB_DATA", str(tmp_path / "nowhere"))
+    path = photo(tmp_path / "x.jpg", 30, 40)
+    words = (path, "--weights", "published", "--out", tmp_path)
+    assert "E-ROW published weights" in predict(tmp_path, *words, code=2) and not fetched
+    predict(tmp_path, *words, "--row", ROW)
+    assert fetched == [ROW] and (tmp_path / "x_label.png").exists()
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "tiff", "webp"])
+def test_every_format_with_a_listed_ending_is_labelled(tmp_path, weights, ending):
+    path = photo(tmp_path / f"x.{ending}", 20, 30)
+    (found,) = label_photos([path], weights, out=tmp_path / "out")
+    assert Image.open(found.label).size == (30, 20)
