@@ -64,9 +64,11 @@ def run(row: str, again: bool, **given: Any) -> None:
     """Run one ROW; a run that was stopped goes on, one that is done is left alone."""
     from deeplab.runs.config import RunConfig
     from deeplab.runs.run_row import run_row
+    from deeplab.support.scores import score_words
     config = RunConfig.of(row_id=row, **given)
     result = run_row(config, again=again)
-    click.echo(f"{row} ({config.profile.name}, seed {config.seed}): mIoU {result['miou']:.2f} % on "
+    click.echo(f"{row} ({config.profile.name}, seed {config.seed}): "
+               f"mIoU {score_words(result['miou'])} on "
                f"{result['num_images']} images after {result['steps']} of "
                f"{result['total_steps']} steps" + ("" if result["complete"] else " (incomplete)"))
     click.echo(f"notebook: {config.folder / 'notebook.ipynb'}")

@@ -32,6 +32,7 @@ def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None
 
     from deeplab.runs.evaluate import evaluate_weights
     from deeplab.support.errors import UsageError
+    from deeplab.support.scores import score_words
     try:
         factors = tuple(float(scale) for scale in scales.split(","))
     except ValueError:
@@ -49,8 +50,8 @@ def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None
                                  progress=show)
     # a score of another size of network is not comparable with the published one
     published = facts["published_miou"] if facts["profile"] == "full" else None
-    click.echo(f"{row} ({facts['profile']}), {facts['weights']}: mIoU {facts['miou']:.2f} % on "
-               f"{facts['num_images']} images" +
+    click.echo(f"{row} ({facts['profile']}), {facts['weights']}: "
+               f"mIoU {score_words(facts['miou'])} on {facts['num_images']} images" +
                (f"   (published: {published:.2f})" if published is not None else ""))
 
 

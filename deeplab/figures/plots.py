@@ -56,6 +56,13 @@ def figure(height: float, *, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
+def words_only(text: str) -> Figure:
+    """A figure that holds one sentence, where there is nothing to draw."""
+    fig = figure(0.6)
+    fig.text(0.01, 0.5, text, va="center")
+    return fig
+
+
 def picture(axes, image: np.ndarray, title: str = "", *, is_photo: bool = False) -> None:
     """Show an image in `axes` with nothing around it but a title above.
 

@@ -17,12 +17,13 @@ from deeplab.data.augment import MEAN, STD
 from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, WIDTH, class_legend, classes_by_area,
-                                   figure, house_style, picture)
+                                   figure, house_style, picture, words_only)
 from deeplab.runs.experiment import Experiment, Outcome
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
 ACROSS = 4  # samples beside each other
 BARS_PER_COLUMN = 30  # per-class bars that stand readable above each other
+NO_SCORE = "No pixel of the evaluation split is labelled: nothing can be scored."
 RIGHT, WRONG = (245, 245, 245), (213, 94, 0)  # RGB in an error map; WRONG is plots.RED
 
 
@@ -85,6 +86,8 @@ def loss_curves(log: Sequence[Mapping[str, Any]]) -> Figure:
 def miou_over_time(log: Sequence[Mapping[str, Any]]) -> Figure:
     """mIoU on the evaluation split at every evaluation, each with its value."""
     points = [(line["step"], line["miou"]) for line in log if line.get("miou") is not None]
+    if not points:
+        return words_only(NO_SCORE)
     fig = figure(3.0)
     axes = fig.subplots()
     axes.plot(*zip(*points, strict=True), marker="o", color=BLUE)
@@ -105,6 +108,8 @@ def class_bars(class_iou: Mapping[str, float | None], label_set: LabelSet) -> Fi
     colours = dict(zip(label_set.classes, np.array(label_set.palette) / 255, strict=True))
     scores = sorted(((iou, name) for name, iou in class_iou.items() if iou is not None),
                     reverse=True)
+    if not scores:
+        return words_only(NO_SCORE)
     mean = sum(iou for iou, _ in scores) / len(scores)
     columns = math.ceil(len(scores) / BARS_PER_COLUMN)
     rows = math.ceil(len(scores) / columns)
@@ -125,9 +130,14 @@ def class_bars(class_iou: Mapping[str, float | None], label_set: LabelSet) -> Fi
 
 
 def picks(image_mious: Sequence[float]) -> dict[str, int]:
-    """Which image is best, median and worst by its own mIoU; all-ignored ones do not count."""
+    """Which image is best, median and worst by its own mIoU; all-ignored ones do not count.
+
+    Empty if none counts.
+    """
     ranked = [int(index) for index in np.argsort(image_mious, kind="stable")
               if not math.isnan(image_mious[index])]
+    if not ranked:
+        return {}
     return {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
 
 
@@ -149,6 +159,8 @@ def error_map(label: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 @house_style
 def example_rows(examples: Sequence[Example], label_set: LabelSet) -> Figure:
     """For each example a row: image, truth, prediction, error map."""
+    if not examples:
+        return words_only(NO_SCORE)
     ratio = max(example.label.shape[0] / example.label.shape[1] for example in examples)
     fig = figure(len(examples) * (WIDTH / 4 * ratio + 0.3) + 0.7)
     grid = fig.subplots(len(examples), 4, squeeze=False)

@@ -72,7 +72,7 @@ def training_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     """Loss and mIoU over the steps of every row, four rows beside each other, on equal scales."""
     losses = {row_id: _points(log, "loss") for row_id, log in logs.items()}
     scores = {row_id: _points(log, "miou") for row_id, log in logs.items()}
-    tops = [1.1 * max(value for points in series.values() for _, value in points)
+    tops = [1.1 * max((value for points in series.values() for _, value in points), default=1)
             for series in (losses, scores)]
     lines = math.ceil(len(logs) / ACROSS)
     fig = figure(1.75 * lines + 0.7)
@@ -82,7 +82,8 @@ def training_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     for place, (row_id, axes) in enumerate(zip(logs, grid.flat, strict=False)):
         right = axes.twinx()
         axes.plot(*zip(*losses[row_id], strict=True), color=GREY, linewidth=1.5)
-        right.plot(*zip(*scores[row_id], strict=True), color=BLUE, marker="o", markersize=5)
+        if scores[row_id]:  # none where no evaluation image is labelled
+            right.plot(*zip(*scores[row_id], strict=True), color=BLUE, marker="o", markersize=5)
         axes.set(title=row_id, ylim=(0, tops[0]))
         right.set(ylim=(0, tops[1]))
         axes.tick_params(axis="y", labelleft=place % ACROSS == 0)

@@ -118,6 +118,7 @@ class Report:
         """Why a run that was started is not in the table, one sentence for each."""
         reasons = {"stale": "stale, because something it rests on has changed since: {}",
                    "incomplete": "incomplete, stopped early on purpose ({} of {} steps)",
+                   "unscored": "without a score: no pixel of its evaluation images is labelled",
                    "unfinished": "unfinished: it runs, or it was stopped"}
         return [f"{entry['row_id']}, seed {entry['seed']}: " + reasons[entry["state"]].format(
                     *([", ".join(entry["changed"])] if entry["state"] == "stale" else

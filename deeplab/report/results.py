@@ -19,9 +19,9 @@ COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", 
 def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
     """One entry per row and seed that was started, in the order of the table.
 
-    Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete" or "unfinished"),
-    `changed` (what made it stale), `noted` (libraries whose patch release differs since) and, if
-    there is a result, its facts.
+    Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete", "unscored" or
+    "unfinished"), `changed` (what made it stale), `noted` (libraries whose patch release differs
+    since) and, if there is a result, its facts.
     """
     return [_entry(folder, row_id, seed)
             for row_id, seed, folder in run_folders(results_root, profile)]
@@ -67,7 +67,8 @@ def _entry(folder: Path, row_id: str, seed: int) -> dict[str, Any]:
         return entry
     fit = standing(run_config(folder))
     facts = read_json(folder / "result.json")
-    state = "stale" if fit.changed else "done" if facts["complete"] else "incomplete"
+    state = ("stale" if fit.changed else "incomplete" if not facts["complete"] else
+             "unscored" if facts["miou"] is None else "done")
     return {**entry, **facts, "state": state, "changed": [*fit.changed], "noted": [*fit.noted]}
 
 

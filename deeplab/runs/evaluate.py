@@ -6,7 +6,6 @@ evaluated here" of the table; all others leave `evaluated-<hash>.json`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from deeplab.runs.experiment import Experiment
 from deeplab.runs.fingerprint import data_identity, digest, surroundings
 from deeplab.runs.predict import weight_file
 from deeplab.support.files import sha256, write_json
+from deeplab.support.scores import rounded
 from deeplab.table.rows import get_row
 from deeplab.weights.fused import optimize_for_inference
 
@@ -57,8 +57,8 @@ def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str
     config, iou = experiment.config, evaluation.class_iou.tolist()
     return {
         **row_facts(config.row), "profile": config.profile.name,
-        "miou": round(evaluation.mean_iou, 4), "num_images": evaluation.num_images,
-        "class_iou": {name: None if math.isnan(value) else round(100 * value, 4)
+        "miou": rounded(evaluation.mean_iou), "num_images": evaluation.num_images,
+        "class_iou": {name: rounded(100 * value)
                       for name, value in zip(config.label_set.classes, iou, strict=True)},
         "minutes": round(evaluation.seconds / 60, 3), "device": experiment.device,
         "threads": torch.get_num_threads(),

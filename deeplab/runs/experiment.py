@@ -172,6 +172,7 @@ class Experiment:
         """
         die_with_parent()
         settings, folder = self.settings, self.config.folder
+        len(self.eval_set)  # what is wrong with it is said before the training and not after
         is_trained = Checkpoints(folder / "checkpoints", {}).newest >= settings.stop_step
         if self.ranks.world == 1 and not is_trained:
             self._check_gpus()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import math
 import resource
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from deeplab.runs.deviations import deviations
 from deeplab.runs.experiment import Experiment, Outcome
 from deeplab.runs.fingerprint import surroundings
 from deeplab.support.files import write_json
+from deeplab.support.scores import rounded
 
 
 def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> dict[str, Any]:
@@ -24,8 +24,8 @@ def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> 
     iou = evaluation.class_iou.tolist()
     return {
         **row_facts(config.row), "profile": config.profile.name, "seed": config.seed,
-        "miou": round(evaluation.mean_iou, 4), "num_images": evaluation.num_images,
-        "class_iou": {name: None if math.isnan(value) else round(100 * value, 4)
+        "miou": rounded(evaluation.mean_iou), "num_images": evaluation.num_images,
+        "class_iou": {name: rounded(100 * value)
                       for name, value in zip(config.label_set.classes, iou, strict=True)},
         "steps": outcome.steps, "total_steps": outcome.total_steps, "complete": outcome.complete,
         "minutes": round(outcome.seconds / 60, 3), "gmacs": round(gmacs, 4),

@@ -2,6 +2,6 @@
 
 `errors`, `files` and `folders` (the habits of every module), `locks`, `signals`, `download` and
 `remote` (what is fetched), `pictures`, `png`, `jpeg`, `intact` and `decode` (picture files, whole
-or refused), `source` (code to hash), `machine` (what differs between machines), `crash` (tests
-only), `void` (how unlabelled pixels are marked).
+or refused), `source` (code to hash), `machine` (what differs between machines), `scores`
+(numbers that may be undefined), `crash` (tests only), `void` (how unlabelled pixels are marked).
 """

@@ -23,6 +23,9 @@ def is_comparable(profile: str) -> bool:
 
 def verdict(facts: Mapping[str, Any]) -> str:
     """The verdict on a result (`outcome_facts`), as Markdown."""
+    if facts["miou"] is None:
+        return (f"**{facts['row_id']}, profile {facts['profile']}: no score.** No pixel of the "
+                f"{facts['num_images']} evaluation images is labelled with a class.")
     done = sum(value is not None for value in facts["class_iou"].values())
     score = (f"**{facts['row_id']}, profile {facts['profile']}: {facts['miou']:.2f} % mIoU** on "
              f"{facts['num_images']} images, over {done} of {len(facts['class_iou'])} classes, "

@@ -10,6 +10,7 @@ from typing import Any
 
 from deeplab.evaluation.metrics import Evaluation
 from deeplab.support.files import JsonLines
+from deeplab.support.scores import rounded, score_words
 from deeplab.training.ranks import Ranks
 
 
@@ -53,10 +54,9 @@ class RunLog:
         """Log what the network reaches after `step` steps."""
         if not self._file:
             return
-        class_iou = [None if math.isnan(value) else value
-                     for value in evaluation.class_iou.tolist()]
-        self._file.write(step=step, miou=evaluation.mean_iou, class_iou=class_iou,
-                         seconds=self.seconds)
+        miou, *class_iou = (rounded(value, digits=None) for value in
+                            (evaluation.mean_iou, *evaluation.class_iou.tolist()))
+        self._file.write(step=step, miou=miou, class_iou=class_iou, seconds=self.seconds)
         loss = "" if math.isnan(self._last_loss) else f"loss {self._last_loss:.3f}   "
         self.say(f"step {step:>5} of {self.total_steps}   {loss}"
-                 f"mIoU {evaluation.mean_iou:.2f} %")
+                 f"mIoU {score_words(miou)}")

@@ -104,3 +104,12 @@ def test_example_rows_state_score_and_share_of_wrong_pixels():
 def test_tables_keep_names_left_and_numbers_right():
     table = tables.markdown_table(("part", "GMACs"), [("aspp", "1.5")])
     assert table.splitlines() == ["| part | GMACs |", "| :--- | ---: |", "| aspp | 1.5 |"]
+
+
+def test_without_a_labelled_pixel_each_figure_says_so():
+    log = [line | ({"miou": None} if "miou" in line else {}) for line in LOG]
+    for fig in (run.miou_over_time(log), run.class_bars(dict.fromkeys(VOC.classes), VOC),
+                run.example_rows([], VOC)):
+        assert [text.get_text() for text in fig.texts] == [run.NO_SCORE]
+        png(fig)
+    assert run.picks([math.nan, math.nan]) == {}

@@ -11,7 +11,7 @@ from PIL import Image
 from deeplab.cli.main import main
 from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
-from deeplab.support.errors import UsageError
+from deeplab.support.errors import DataError, UsageError
 from deeplab.table.rows import get_row, load_rows, match_rows, own_rows
 from deeplab.table.verdict import verdict
 from deeplab.weights.files import save_weights
@@ -76,6 +76,31 @@ def test_verify_evaluate_and_predict_take_it(leaves, tmp_path):
     invoke("predict", leaves / "leaves/photos/val/*.jpg", "--weights", weights,
            "--out", tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_a_split_without_a_labelled_pixel_has_no_score_and_no_nan(leaves, tmp_path):
+    for path in (leaves / "leaves/labels/val").iterdir():
+        Image.fromarray(np.full((48, 64), 9, np.uint8)).save(path)
+    weights = save_weights(tmp_path / "w.safetensors", lively_state("leaf_r50_d16", "small"),
+                           row_id="leaf_r50_d16", profile="small")
+    assert "mIoU undefined (no labelled pixel) on 2 images" in invoke(
+        "evaluate", "leaf_r50_d16", "--weights", weights, "--data-root", leaves,
+        "--results", tmp_path / "results")
+    (found,) = (tmp_path / "results").rglob("evaluated-*.json")
+    facts = json.loads(found.read_text(), parse_constant=pytest.fail)
+    assert facts["miou"] is None and set(facts["class_iou"].values()) == {None}
+    assert "no score" in verdict(facts | {"complete": True, "seed": 0})
+
+
+def test_a_missing_validation_split_is_told_before_the_training(leaves, tmp_path):
+    for path in (leaves / "leaves/photos/val").iterdir():
+        path.unlink()
+    experiment = Experiment(RunConfig.of(
+        row_id="leaf_r50_d16", profile="small", data_root=str(leaves), max_steps=1,
+        results_root=str(tmp_path / "results")))
+    with pytest.raises(DataError, match="E-LAYOUT split 'val' has no images"):
+        experiment.train()
+    assert not (tmp_path / "results").exists()
 
 
 def test_it_has_no_miniature_twin_and_no_published_score(leaves):
