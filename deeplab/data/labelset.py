@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from deeplab.data.layout import Layout
-from deeplab.support.errors import UsageError
+from deeplab.support.entry import check_entry
 from deeplab.support.void import IGNORE_INDEX, VOID_COLOUR
 
 NOT_ALLOWED = 254  # marks, in the lookup table, a raw value that must not occur
@@ -113,64 +113,15 @@ class LabelSet:
 
 
 def parse_label_set(name: str, entry: Mapping[str, Any], source: object) -> LabelSet:
-    """The label set that a JSON object describes; the objects in classes.json are examples.
-
-    Raises `UsageError` (E-DATASET) naming `source` when a key is missing, unknown or wrong.
-    """
-    _check_keys(entry, {"title", "layout", "classes", "ignored", "resize"}, {"split_sizes"}, source)
-    for one in entry["classes"]:
-        _check_keys(one, {"raw", "name", "color"}, set(), source)
-    required = {item.name for item in fields(Layout) if item.default_factory is MISSING
-                and item.default is MISSING}
-    optional = {item.name for item in fields(Layout)} - required
-    _check_keys(entry["layout"], required, optional, source)
-    layout = Layout(**entry["layout"] | {"folders": tuple(entry["layout"]["folders"])})
-    label_set = LabelSet(
-        name=name, title=entry["title"], layout=layout, resize=tuple(entry["resize"]),
-        classes=tuple(one["name"] for one in entry["classes"]),
+    """The label set that a JSON object describes; raises as `check_entry` does."""
+    check_entry(name, entry, source)
+    folders = tuple(entry["layout"]["folders"])
+    return LabelSet(
+        name=name, title=entry["title"], layout=Layout(**entry["layout"] | {"folders": folders}),
+        resize=tuple(entry["resize"]), classes=tuple(one["name"] for one in entry["classes"]),
         palette=tuple(tuple(one["color"]) for one in entry["classes"]),
         raw_values=tuple(one["raw"] for one in entry["classes"]),
         ignored=tuple(entry["ignored"]), split_sizes=entry.get("split_sizes", {}))
-    _check_values(label_set, source)
-    return label_set
-
-
-def _check_keys(entry: Any, required: set[str], optional: set[str], source: object) -> None:
-    keys = set(entry) if isinstance(entry, Mapping) else None
-    if keys is None or not required <= keys <= required | optional:
-        raise UsageError.of(
-            "E-DATASET", "a dataset entry has missing or unknown keys", file=source,
-            found=", ".join(sorted(keys)) if keys is not None else repr(entry),
-            expected=", ".join(sorted(required)) +
-            (f"; optional {', '.join(sorted(optional))}" if optional else ""),
-            do="compare it with an entry of deeplab/data/classes.json")
-
-
-def _check_values(label_set: LabelSet, source: object) -> None:
-    raw = label_set.raw_values + label_set.ignored
-    wrong = [text for text, is_wrong in {
-        f"{label_set.num_classes} classes": not 2 <= label_set.num_classes < NOT_ALLOWED,
-        "a class name twice": len(set(label_set.classes)) < label_set.num_classes,
-        "a raw value twice": len(set(raw)) < len(raw),
-        "a raw value outside 0..255": not _are_bytes(raw),
-        "a colour that is not three bytes": not all(
-            len(color) == 3 and _are_bytes(color) for color in label_set.palette),
-        "a resize that is not (long, short)": not (
-            len(label_set.resize) == 2 and label_set.resize[0] >= label_set.resize[1] > 0),
-        "a pattern without {id}": not all("{id}" in pattern for pattern in (
-            label_set.layout.images, label_set.layout.labels)),
-        "neither {split} in images nor a pattern of lists": not (
-            "{split}" in label_set.layout.images or label_set.layout.lists),
-    }.items() if is_wrong]
-    if wrong:
-        raise UsageError.of("E-DATASET", f"the dataset entry {label_set.name!r} is wrong",
-                            file=source, found="; ".join(wrong),
-                            expected="2..253 classes, each with its own name and raw byte",
-                            do="compare it with an entry of deeplab/data/classes.json")
-
-
-def _are_bytes(values: Iterable[Any]) -> bool:
-    return all(isinstance(value, int) and 0 <= value <= 255 for value in values)
 
 
 def _as_ranges(values: Iterable[int]) -> str:

@@ -151,24 +151,10 @@ def test_a_dataset_of_ones_own_is_one_file(tmp_path, monkeypatch):
     assert samples[0][1].tolist() == [[0, 1, 255], [1, 1, 0]]
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"classes": OWN["classes"][:1]}, "1 classes"),
-    ({"classes": OWN["classes"] + OWN["classes"][:1]}, "a class name twice; a raw value twice"),
-    ({"classes": [{"raw": 0, "name": "oak"}]}, "missing or unknown keys"),
-    ({"classes": [{"raw": 300, "name": "x", "color": [0, 0, 0]}, OWN["classes"][0]]},
-     r"a raw value outside 0\.\.255"),
-    ({"classes": [{"raw": 0, "name": "x", "color": [0, 0]}, OWN["classes"][0]]}, "three bytes"),
-    ({"ignored": [1]}, "a raw value twice"),
-    ({"resize": [200, 300]}, r"not \(long, short\)"),
-    ({"labels": "x"}, "missing or unknown keys"),
-    ({"layout": {"folders": ["x"], "images": "i/{id}.jpg"}}, "expected: folders, images, labels"),
-    ({"layout": OWN["layout"] | {"labels": "labels/all.png"}}, "a pattern without {id}"),
-    ({"layout": OWN["layout"] | {"images": "photos/{id}.jpg"}}, "nor a pattern of lists"),
-])
-def test_a_wrong_entry_is_refused_with_its_file_and_fault(tmp_path, change, message):
+def test_a_wrong_entry_is_refused_with_its_file_and_key(tmp_path):
     path = tmp_path / "leaf.json"
-    path.write_text(json.dumps(OWN | change))
-    with pytest.raises(UsageError, match=message) as caught:
+    path.write_text(json.dumps(OWN | {"ignored": 255}))
+    with pytest.raises(UsageError, match="ignored is 255") as caught:
         load_label_set(path)
     assert caught.value.code == "E-DATASET" and f"file: {path}" in str(caught.value)
 
