@@ -57,8 +57,7 @@ def verify(dataset: str, data_root: Path | None, part: bool) -> None:
     from deeplab.support.folders import data_folder
     report = verify_dataset(dataset, data_root or data_folder(), part=part)
     if report.problems:
-        raise DataError(f"E-VERIFY {report}\n  do: restore these files, or prepare the dataset "
-                        f"again; if a change was meant, delete {report.manifest}")
+        raise DataError(f"E-VERIFY {report}")
     click.echo(f"{report}\nmanifest: {report.manifest}")
 
 

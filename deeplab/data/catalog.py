@@ -115,14 +115,15 @@ class SegmentationDataset:
         if self.packed is not None:
             return self.packed[index]
         if self._kept is None:
-            return self._decoded(index)
+            return self.decoded(index)
         if index not in self._kept:
-            self._kept[index] = self._decoded(index)
+            self._kept[index] = self.decoded(index)
         image, label = self._kept[index]
         return image, label.copy()  # a label may be written to, an image may not
 
-    def _decoded(self, index: int) -> Item:
-        image = read_image(self.image_path(index))
+    def decoded(self, index: int, *, thorough: bool = False) -> Item:
+        """The sample at `index` from its files; `thorough` is that of `read_image`."""
+        image = read_image(self.image_path(index), thorough=thorough)
         label = read_label(self.label_path(index), self.label_set)
         if image.shape[:2] != label.shape:
             height, width = image.shape[:2]

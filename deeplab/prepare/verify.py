@@ -8,20 +8,27 @@ bit in a picture is seldom seen otherwise, for most of them still decode.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from deeplab.data.catalog import SegmentationDataset, find_root, get_dataset
+from deeplab.data.images import read_indices
 from deeplab.data.labelset import LabelSet
+from deeplab.prepare.suspect import (Pixels, check_borders, images_in_two_splits,
+                                     labels_without_images)
 from deeplab.support.errors import DataError
 from deeplab.support.files import read_json, write_json
+from deeplab.support.pictures import format_of
 
-SHOWN = 20  # problems that are listed; the rest is counted
+SHOWN = 5  # problems of a kind, and names, that are listed; the rest is counted
+ENDINGS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 # the JSON file yields fewer images than PASCAL Context counts (PyTorch-Encoding issue 155)
 ALSO_RIGHT = {"context": {"train": 4996, "val": 5104}, "context59": {"train": 4996, "val": 5104}}
 
@@ -31,40 +38,75 @@ class Report:
     """What was found."""
 
     title: str
+    manifest: Path
     counts: dict[str, int] = field(default_factory=dict)  # images per split
     files: dict[str, list] = field(default_factory=dict)  # path: [bytes, SHA-256]
-    problems: list[str] = field(default_factory=list)
-    manifest: Path | None = None
+    problems: list[DataError] = field(default_factory=list)
+    misnamed: dict[str, None] = field(default_factory=dict)  # of another format than their ending
 
     def __str__(self) -> str:
         counts = ", ".join(f"{split} {count:,}" for split, count in self.counts.items())
-        shown = [f"  {problem}" for problem in self.problems[:SHOWN]]
-        more = len(self.problems) - SHOWN
-        return "\n".join([f"{self.title}: {counts}; {len(self.files):,} files, "
-                          f"{len(self.problems):,} problems", *shown,
-                          *([f"  and {more:,} more"] if more > 0 else [])])
+        lines = [f"{self.title}: {counts}; {len(self.files):,} files, "
+                 f"{len(self.problems):,} problems"]
+        if self.misnamed:
+            lines.append(f"  note: {len(self.misnamed):,} files are of another format than their "
+                         f"ending says, and are read by their content: {_first([*self.misnamed])}")
+        return "\n".join([*lines, *grouped(self.problems)])
+
+
+def grouped(problems: Iterable[DataError]) -> Iterator[str]:
+    """The lines that tell `problems`: those with one advice together, the first few of each."""
+    groups = defaultdict(list)
+    for problem in problems:
+        *what, do = map(str.strip, str(problem).splitlines())
+        groups[what[0].split()[0], do].append(" | ".join(what))
+    for (_, do), texts in groups.items():
+        yield from (f"  {text}" for text in texts[:SHOWN])
+        if len(texts) > SHOWN:
+            yield f"    and {len(texts) - SHOWN:,} more"
+        yield f"    {do}"
+
+
+class Checked(NamedTuple):
+    """What was found of one sample."""
+
+    problem: DataError | None
+    pixels: str | None  # digest of the image's pixels
+    files: dict[str, list]
+    misnamed: list[str]
 
 
 def verify(name: str, data_root: Path, *, part: bool = False) -> Report:
     """Check every file of the splits of dataset `name` below `data_root`, on all cores.
 
     With `part` the number of images need not be the published one. Writes the manifest if there
-    are no problems and none is there yet. Raises `DataError` (E-LAYOUT, E-LIST, E-PAIR) if the
-    dataset cannot be read at all.
+    are no problems and none is there yet. Raises `DataError` (E-LAYOUT) if there is no
+    dataset or no split.
     """
     label_set = get_dataset(name)
     root = find_root(label_set, data_root)
-    report = Report(label_set.title, manifest=data_root / f"manifest-{name}.json")
+    report = Report(label_set.title, data_root / f"manifest-{name}.json")
+    pixels: Pixels = {}
     for split in label_set.split_sizes or label_set.layout.splits(root):
-        samples = SegmentationDataset(label_set, root, split, use_pack=False)
+        try:
+            samples = SegmentationDataset(label_set, root, split, use_pack=False)
+        except DataError as error:
+            report.problems.append(error)
+            continue
         report.counts[split] = len(samples)
         report.problems += [] if part else _wrong_count(label_set, split, len(samples))
-        _check_samples(samples, data_root, report)
+        report.problems += labels_without_images(samples)
+        pixels[split] = _check_samples(samples, data_root, report)
         listed = root / (label_set.layout.lists or "").replace("{split}", split)
         if listed.is_file():
-            report.files[_key(listed, data_root)] = _identity(listed)
+            report.files[_key(listed, data_root)] = _identity(listed.read_bytes())
+    report.problems += images_in_two_splits(pixels)
+    if not report.counts and not report.problems:
+        raise DataError.of("E-LAYOUT", f"{label_set.title} has no splits", file=root,
+                           expected=label_set.layout.lists or label_set.layout.images,
+                           do="check that the dataset was copied or unpacked completely")
     if report.manifest.exists():
-        report.problems += _changes(read_json(report.manifest), report.files)
+        report.problems += _changes(report)
     elif not report.problems:
         write_json(report.manifest, {
             "dataset": name, "made": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -72,51 +114,77 @@ def verify(name: str, data_root: Path, *, part: bool = False) -> Report:
     return report
 
 
-def _check_samples(samples: SegmentationDataset, data_root: Path, report: Report) -> None:
-    """Decode all samples, note what is wrong and what each file is."""
+def _check_samples(samples: SegmentationDataset, data_root: Path, report: Report,
+                   ) -> dict[str, Path]:
+    """Decode all samples, note in `report` what is wrong and what each file is.
 
-    def check(index: int) -> tuple[str | None, dict[str, list]]:
-        paths = samples.image_path(index), samples.label_path(index)
-        try:
-            samples[index]
-            problem = None
-        except DataError as error:
-            problem = " | ".join(line.strip() for line in str(error).splitlines()[:3])
-        return problem, {_key(path, data_root): _identity(path) for path in paths
-                         if path.is_file()}
-
+    Returns the file of each image by the digest of its pixels.
+    """
+    pixels, known = {}, set(map(str, report.problems))  # a file may be in several splits
     with ThreadPoolExecutor() as pool:  # Pillow and SHA-256 let go of the interpreter's lock
-        found = pool.map(check, range(len(samples)))
-        for problem, files in tqdm(found, samples.split, len(samples), disable=None):
-            report.files |= files
-            report.problems += [problem] if problem else []
+        found = pool.map(lambda index: _check(samples, index, data_root), range(len(samples)))
+        for index, checked in enumerate(tqdm(found, samples.split, len(samples), disable=None)):
+            report.files |= checked.files
+            report.misnamed |= dict.fromkeys(checked.misnamed)
+            if checked.problem and str(checked.problem) not in known:
+                report.problems.append(checked.problem)
+            if checked.pixels:
+                pixels[checked.pixels] = samples.image_path(index)
+    return pixels
+
+
+def _check(samples: SegmentationDataset, index: int, data_root: Path) -> Checked:
+    image_path, label_path = samples.image_path(index), samples.label_path(index)
+    problem, pixels, files, misnamed = None, None, {}, []
+    try:
+        image, _ = samples.decoded(index, thorough=True)
+        pixels = hashlib.sha256(image).hexdigest()
+        check_borders(read_indices(label_path), samples.label_set, label_path)
+    except DataError as error:
+        problem = error
+    for path in (image_path, label_path):
+        if path.is_file():
+            content = path.read_bytes()
+            files[_key(path, data_root)] = _identity(content)
+            if ENDINGS.get(path.suffix.lower()) not in (None, format_of(content)) and not problem:
+                misnamed.append(_key(path, data_root))
+    return Checked(problem, pixels, files, misnamed)
 
 
 def _key(path: Path, data_root: Path) -> str:
     return path.relative_to(data_root).as_posix()
 
 
-def _identity(path: Path) -> list:
+def _identity(content: bytes) -> list:
     """[size in bytes, SHA-256] of a file."""
-    content = path.read_bytes()
     return [len(content), hashlib.sha256(content).hexdigest()]
 
 
-def _wrong_count(label_set: LabelSet, split: str, count: int) -> list[str]:
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + " ..." * (len(names) > SHOWN)
+
+
+def _wrong_count(label_set: LabelSet, split: str, count: int) -> list[DataError]:
     right = [sizes[split] for sizes in (label_set.split_sizes, ALSO_RIGHT.get(label_set.name, {}))
              if split in sizes]
     if not right or count in right:
         return []
-    return [f"E-COUNT split {split} | found: {count:,} images   expected: "
-            f"{' or '.join(f'{size:,}' for size in right)} (--part if that is meant)"]
+    return [DataError.of("E-COUNT", f"split {split} has another number of images",
+                         found=f"{count:,} images", expected=" or ".join(map("{:,}".format, right)),
+                         do="copy or unpack the dataset completely, or say --part if a part of it "
+                            "is meant")]
 
 
-def _changes(manifest: dict, files: dict[str, list]) -> Iterator[str]:
-    """What differs from the manifest, one line for each file."""
+def _changes(report: Report) -> Iterator[DataError]:
+    """What differs from the manifest, one error for each file."""
+    manifest, files = read_json(report.manifest), report.files
     before = manifest["files"]
     for path in sorted(before.keys() | files.keys()):
         if before.get(path) != files.get(path):
             found, expected = ("no file" if entry is None else f"{entry[0]:,} bytes, sha256 "
                                f"{entry[1][:12]}" for entry in (files.get(path), before.get(path)))
-            yield (f"E-CHANGED {path} | found: {found}   expected: {expected} "
-                   f"(manifest of {manifest['made']})")
+            yield DataError.of(
+                "E-CHANGED", "a file is not as it was", file=path, found=found,
+                expected=f"{expected} (manifest of {manifest['made']})",
+                do="restore it, or prepare the dataset again; if the change was meant, delete "
+                   f"{report.manifest}")

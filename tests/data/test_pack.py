@@ -108,10 +108,8 @@ def test_a_damaged_pack_is_refused(tree, keep):
 
 
 def test_verify_reads_the_files_and_not_the_pack(tree):
-    tree.list("val", "n1")
-    tree.list("trainaug", "n1")
-    for split in ("trainaug", "val"):
-        tree.list(split, "n0", "n1")
+    for split, ids in (("trainaug", ("n0", "n1")), ("val", ("a_0001", "b_0002"))):
+        tree.list(split, *ids)
         path = SegmentationDataset("voc", tree.root, split).pack()
         path.write_bytes(b"")
     assert not verify("voc", tree.data_root, part=True).problems

@@ -49,7 +49,7 @@ class Tree:
     def add(self, id: str, value: int | None = None) -> None:
         """One image with its label: rows of the raw values of this dataset, or of `value`."""
         values = RAW[self.name] if value is None else (value,) * 3
-        save(self.image(id), np.full((6, 9, 3), 90))
+        save(self.image(id), np.full((6, 9, 3), sum(id.encode()) % 256))  # no two alike
         save(self.label(id), np.repeat(values, 18).reshape(6, 9), mode="P")
 
     def image(self, id: str) -> Path:

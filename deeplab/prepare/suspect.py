@@ -1,0 +1,89 @@
+"""What decodes and is wrong all the same: labels of another kind than they seem, and leaks.
+
+Each check is a property of whole labels or of whole splits, too dear or too late for reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.labelset import LabelSet
+from deeplab.support.errors import DataError
+from deeplab.support.void import IGNORE_INDEX
+
+# Of the pixels between two that differ, the share with a value between them: at most 5 % in
+# drawn and in street labels, at least 9 % once they were resized or turned by interpolation.
+INTERPOLATED_SHARE = 0.07
+FEWEST_EDGES = 50  # pixels that a share is taken of
+SHOWN = 8  # names that an error message lists
+Pixels = Mapping[str, Mapping[str, Path]]  # split -> digest of an image's pixels -> its file
+
+
+def check_borders(raw: np.ndarray, label_set: LabelSet, path: Path) -> None:
+    """Raise `DataError` (E-LABEL) for a label, uint8 (H, W), that was interpolated.
+
+    Interpolation makes of neighbours 3 and 15 a border of 6, 9 and 12: classes that are not
+    there. Pixels that are ignored do not count.
+    """
+    is_class = cv2.LUT(raw, (label_set.lookup != IGNORE_INDEX).astype(np.uint8))
+    between = edges = 0
+    for before, here, after in ((np.s_[:, :-2], np.s_[:, 1:-1], np.s_[:, 2:]),
+                                (np.s_[:-2], np.s_[1:-1], np.s_[2:])):
+        low = np.minimum(raw[before], raw[after])
+        high = np.maximum(raw[before], raw[after])
+        is_edge = (high - low > 1) & (is_class[before] & is_class[here] & is_class[after] > 0)
+        edges += np.count_nonzero(is_edge)
+        between += np.count_nonzero(is_edge & (low < raw[here]) & (raw[here] < high))
+    if FEWEST_EDGES <= edges < raw.size / 2 and between > INTERPOLATED_SHARE * edges:
+        raise DataError.of(
+            "E-LABEL", "a label with other classes along the borders of its classes", file=path,
+            found=f"values between those beside them at {between:,} of {edges:,} border pixels",
+            expected=f"fewer than {INTERPOLATED_SHARE:.0%}",
+            do="make it again from its source, and resize or turn labels by nearest neighbour "
+               "only: interpolation invents classes between others")
+
+
+def labels_without_images(samples: SegmentationDataset) -> Iterator[DataError]:
+    """At most one error (E-PAIR), for a split whose folder of labels has further ones.
+
+    A split that a list names is a choice, and the other files are no mistake.
+    """
+    layout, split = samples.label_set.layout, samples.split
+    if layout.lists and (samples.root / layout.lists.replace("{split}", split)).is_file():
+        return
+    folder, _, ending = layout.fill(layout.labels, split=split).partition("{id}")
+    known = {sample.label for sample in samples.samples}
+    more = sorted(path.relative_to(samples.root).as_posix()
+                  for path in (samples.root / folder).rglob(f"*{ending}")
+                  if not path.name.startswith("."))
+    more = [name for name in more if name not in known]
+    if more:
+        yield DataError.of(
+            "E-PAIR", f"{len(more)} labels of split {split!r} without an image",
+            file=samples.root / folder, expected=layout.fill(layout.images, split=split),
+            found=", ".join(more[:SHOWN]) + " ..." * (len(more) > SHOWN),
+            do="add the images under the names that the entry expects, or remove these labels")
+
+
+def images_in_two_splits(pixels: Pixels) -> Iterator[DataError]:
+    """An error (E-LEAK) for each image that is both in a training and in another split.
+
+    Images are the same if their pixels are, whatever their names.
+    """
+    trained = [split for split in pixels if split.startswith("train") and split != "trainval"]
+    scored = [split for split in pixels if split.startswith(("val", "test"))]
+    for split in scored:
+        for digest, path in pixels[split].items():
+            other = next((name for name in trained if digest in pixels[name]), None)
+            if other:
+                twin = pixels[other][digest]
+                yield DataError.of(
+                    "E-LEAK", "an image that is trained on and scored", file=path,
+                    found=f"in splits {other} and {split}" + f", as {twin}" * (twin != path),
+                    expected="in one of them",
+                    do="take it out of one split: a score of what was trained on says nothing")
