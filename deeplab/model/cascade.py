@@ -54,10 +54,9 @@ def copied_block(block4: nn.Sequential, *, stride: int, rate: int,
                  multi_grid: tuple[int, ...]) -> nn.Sequential:
     """A copy of block 4 that reads block 4's own output, with its weights.
 
-    Its 3x3 kernels have `rate` times the Multi-Grid factors. Block 4's first unit reads half as
-    many channels as it gives; the copy's first unit is that of the second, which reads as many.
-    With a stride its shortcut gets a 1x1 convolution, which no unit of block 4 has to copy.
-    (N, c, h, w) gives (N, c, ceil(h / stride), ceil(w / stride)).
+    Its 3x3 kernels have `rate` times the Multi-Grid factors. Block 4's first unit reads fewer
+    channels than it gives, so that the copy begins with the second; a stride adds a shortcut
+    convolution of its own. (N, c, h, w) gives (N, c, ceil(h / stride), ceil(w / stride)).
     """
     units = []
     for index, factor in enumerate(multi_grid):
@@ -74,9 +73,8 @@ class CascadedNetwork(nn.Module):
     """ResNet, `blocks` copies of its block 4, and a 1x1 classifier (Sec. 3.2, Fig. 3).
 
     `depth` 50 or 101; `output_stride` 8 to 32 * 2**blocks input pixels per cell; `multi_grid`
-    holds the factors of the three units of block 4 and of every copy; `width` scales all
-    channels; `stem` as of `ResNet`. Load the backbone's weights first and then call
-    `copy_block4`, so that the copies start from pretrained weights as the paper's do.
+    holds the factors of the three units of block 4 and of every copy; `stem` and `width` as of
+    `ResNet`. Call `copy_block4` once the backbone has its pretrained weights.
     Raises `UsageError` (E-CASCADE, E-STRIDE, E-GRID, E-DEPTH, E-STEM).
     """
 

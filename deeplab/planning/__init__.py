@@ -1,1 +1,2 @@
-"""Cost before spending: `cost` (multiply-adds), `memory`, `gpus`, `plan` and `plan_text`."""
+"""Cost before spending: `cost` (multiply-adds), `memory`, `gpus`, `plan`, `plan_text`; `request`
+(what to ask a cluster for)."""

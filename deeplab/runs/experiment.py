@@ -24,6 +24,7 @@ from deeplab.evaluation.metrics import Evaluation
 from deeplab.miniature.backbone import miniature_backbone
 from deeplab.miniature.twins import miniature
 from deeplab.model.network import DeepLabV3, build_model
+from deeplab.model.weights import load_backbone, stem_of
 from deeplab.runs.config import RunConfig
 from deeplab.runs.launch import launch
 from deeplab.support.errors import UsageError
@@ -33,7 +34,6 @@ from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.loop import TrainingSettings, train
 from deeplab.training.ranks import SINGLE_PROCESS, Ranks
 from deeplab.weights.files import load_weights
-from deeplab.weights.keys import load_backbone, stem_of
 from deeplab.weights.published import backbone_file
 
 LOG_LINES = 60  # loss values that the log of a shortened run holds, about

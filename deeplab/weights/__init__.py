@@ -1,1 +1,1 @@
-"""Weights: `files` (read, write), `keys` (naming schemes), `published`, `export`, `fused`."""
+"""Weights: `files` (read, write), `safety` (refuse), `published` (fetch), `export`, `fused`."""

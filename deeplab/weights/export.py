@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from deeplab.model.network import DeepLabV3, ModelRow
+from deeplab.model.weights import convert, to_mmsegmentation, to_sssegmentation
 from deeplab.support.errors import CheckpointError, UsageError, unknown
 from deeplab.support.files import atomic_write
 from deeplab.weights.files import WeightFile, save_weights
-from deeplab.weights.keys import convert, to_mmsegmentation, to_sssegmentation
 
 SCHEMES = {"ours": None, "sssegmentation": to_sssegmentation, "mmsegmentation": to_mmsegmentation}
 WRAPPER = {"sssegmentation": "model", "mmsegmentation": "state_dict"}  # each one's outer key

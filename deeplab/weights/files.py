@@ -7,6 +7,8 @@ file says itself whose it is: ours in the safetensors header, a published one by
 
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
 import re
 import zipfile
@@ -20,11 +22,14 @@ import torch
 from torch import Tensor
 
 from deeplab.model.network import DeepLabV3, ModelRow
+from deeplab.model.weights import model_for, unwrap
 from deeplab.support.errors import CheckpointError
 from deeplab.support.files import atomic_write
-from deeplab.weights.keys import model_for, unwrap
+from deeplab.weights.safety import (MOST_TENSORS, check_regular, check_tensors, check_torch_file,
+                                    refused)
 
 PUBLISHED_NAME = re.compile(r"deeplabv3_resnet\d+os\d+_[a-z0-9]+\.pth")
+KINDS = ("F16", "BF16", "F32", "F64", "I64")  # of tensors, as safetensors names them
 BAD_WEIGHTS = "download the file again, or choose another"
 
 
@@ -47,16 +52,13 @@ class WeightFile:
 
         Raises `CheckpointError`: E-PICKLE for a file that asks to run code (nothing is run),
         E-CKPT for one that is missing, cut short or damaged, E-WEIGHTS for one that holds no
-        weights or weights that are not finite.
+        weights, or tensors that no network can have (`deeplab.weights.safety`).
         """
+        check_regular(path)
         reader = _read_safetensors if _is_safetensors(path) else _read_torch
         content, note = reader(path)
         tensors = unwrap(content, file=path)
-        broken = [key for key, value in tensors.items() if not value.isfinite().all()]
-        if broken:
-            raise CheckpointError.of("E-WEIGHTS", f"{len(broken)} tensors hold NaN or infinity",
-                                     file=path, found=", ".join(broken[:10]),
-                                     expected="finite numbers", do=BAD_WEIGHTS)
+        check_tensors(tensors, path)
         return cls(Path(path), tensors, *note)
 
     def check_row(self, row: ModelRow) -> None:
@@ -92,7 +94,18 @@ def save_weights(path: Path | str, state_dict: dict[str, Tensor], *, row_id: str
     """Write `state_dict` as safetensors, atomically, with the row and profile it belongs to."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in state_dict.items()}
     note = {"row": row_id, "profile": profile}
+    note["sha256"] = _digest(tensors, note)
     return atomic_write(path, safetensors.torch.save(tensors, metadata=note))
+
+
+def _digest(tensors: dict[str, Tensor], note: dict[str, str]) -> str:
+    """SHA-256 over names, types, shapes and bytes of `tensors` and what the file says of itself."""
+    said = {key: value for key, value in note.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for key, value in sorted(tensors.items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def load_weights(path: Path | str) -> dict[str, Tensor]:
@@ -122,27 +135,38 @@ def _is_safetensors(path: Path | str) -> bool:
 def _read_safetensors(path: Path | str) -> tuple[dict[str, Tensor], Note]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            note = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
-    except (safetensors.SafetensorError, OSError) as error:
+            note, keys = file.metadata() or {}, list(file.keys())
+            if len(keys) > MOST_TENSORS:
+                raise refused(path, f"{len(keys):,} tensors", f"at most {MOST_TENSORS:,}")
+            odd = [f"{key[:100]}: of type {kind}" for key in keys
+                   if (kind := file.get_slice(key).get_dtype()) not in KINDS]
+            if odd:
+                raise refused(path, "; ".join(odd[:10]), f"tensors of {', '.join(KINDS)}")
+            tensors = {key: file.get_tensor(key) for key in keys}
+    except (safetensors.SafetensorError, OSError, ValueError, OverflowError) as error:
         raise _unreadable(path, error) from error
+    if "sha256" in note and note["sha256"] != _digest(tensors, note):
+        raise _unreadable(path, "it does not fit the SHA-256 in its header")
     return tensors, (note.get("row"), note.get("profile"))
 
 
 def _read_torch(path: Path | str) -> tuple[Any, Note]:
     try:
+        check_torch_file(path)
         if zipfile.is_zipfile(path):  # torch itself does not look at the checksums
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
             if damaged is not None:
                 raise _unreadable(path, f"the checksum of {damaged} is wrong")
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError,
-            zipfile.BadZipFile) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # a damaged file makes the readers raise almost anything
         raise _refusal(path, error) from error
     identity = content.get("identity") if isinstance(content, dict) else None
     note = identity if isinstance(identity, dict) else {}
-    return content, (note.get("row_id"), note.get("profile"))
+    return content, tuple(value if isinstance(value, str) else None
+                          for value in (note.get("row_id"), note.get("profile")))
 
 
 def _refusal(path: Path | str, error: Exception) -> CheckpointError:

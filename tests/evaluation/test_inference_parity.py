@@ -10,8 +10,8 @@ from reference_weights import REFERENCE, filled, inventory, reference_input
 
 from deeplab.evaluation.inference import augmented, slide_inference, whole_inference
 from deeplab.evaluation.upsample import upsampled_argmax, upsampled_mean
+from deeplab.model.weights import model_for
 from deeplab.table.rows import get_row
-from deeplab.weights.keys import model_for
 
 PEER = "deeplabv3_resnet50os16_voc"
 STORED = REFERENCE / "infer" / f"sssegmentation__{PEER}"

@@ -6,10 +6,10 @@ from reference_weights import inventory, read_listing, shape_of
 from torch import nn
 
 from deeplab.model.network import DeepLabV3, build_model, profile_rates
+from deeplab.model.weights import to_sssegmentation
 from deeplab.profiles import PROFILES
 from deeplab.support.errors import UsageError
 from deeplab.table.rows import load_rows
-from deeplab.weights.keys import to_sssegmentation
 
 ROWS = load_rows()
 COUNTS = {  # parameters by depth and number of classes, from the shapes by hand

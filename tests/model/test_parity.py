@@ -10,7 +10,7 @@ import torch
 from reference_weights import REFERENCE, digest, fill, filled, inventory, reference_input
 
 from deeplab.model.network import DeepLabV3
-from deeplab.weights.keys import model_for
+from deeplab.model.weights import model_for
 
 SIZES = [(97, 129), (64, 64), (321, 337)]  # at the first two, rates 24 and 36 touch only padding
 INDEX = json.loads((REFERENCE / "logits/index.json").read_text())

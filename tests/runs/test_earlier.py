@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from deeplab.model.weights import convert
 from PIL import Image
 
 from deeplab.cli.main import main
@@ -18,7 +19,6 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import fingerprint
 from deeplab.support.files import write_json
 from deeplab.table.rows import get_row
-from deeplab.weights.keys import convert
 
 # run.json as the version before the rooms wrote it; its `code` hashed whole folders
 EARLIER_MARK = {"row": "d5b7a2b5e5c1", "profile": "2f4c6a9d7e10", "label set": "9a0b1c2d3e4f",

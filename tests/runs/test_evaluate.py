@@ -11,6 +11,7 @@ from lively import lively_state
 
 from deeplab.cli.main import main
 from deeplab.model.network import build_model
+from deeplab.model.weights import to_sssegmentation
 from deeplab.report.report import Report
 from deeplab.report.results import published_here
 from deeplab.runs import fingerprint
@@ -24,7 +25,6 @@ from deeplab.table.rows import get_row
 from deeplab.weights import published as pretrained
 from deeplab.weights.export import convert_file
 from deeplab.weights.files import load_model, save_weights
-from deeplab.weights.keys import to_sssegmentation
 
 ROW = "voc_r50_d16"
 

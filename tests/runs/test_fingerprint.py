@@ -18,7 +18,7 @@ from deeplab.runs.fingerprint import changed, digest, fingerprint, noted, surrou
 from deeplab.support.errors import DataError
 
 PROJECT = Path(module.__file__).parents[2]
-COPIED = ("cli/main.py", "weights/export.py", "prepare/archives.py", "training/signals.py",
+COPIED = ("cli/main.py", "weights/export.py", "prepare/archives.py", "support/signals.py",
           "figures/plots.py", "miniature/pretrained/miniature_resnet50.safetensors", *module.DECISIVE)
 NOTEBOOK = {"cells": [{"cell_type": "markdown", "source": ["# Title"]},
                       {"cell_type": "code", "source": ["x = 1\n", "x"], "outputs": []}]}
@@ -120,7 +120,7 @@ def test_changed_code_is_named(project, config, file, old, new):
     ("data/layout.py", "copy or unpack the dataset completely", "unpack it"),
     ("weights/export.py", "import torch", "import json, torch"),
     ("prepare/archives.py", "import tarfile", "import json, tarfile"),
-    ("training/signals.py", "import time", "import json, time"),
+    ("support/signals.py", "import ctypes", "import ctypes, json"),
     ("figures/plots.py", "WIDTH = 9.0", "WIDTH = 8.0"),
     ("cli/main.py", "import sys", "import os, sys")])
 def test_wording_layout_and_code_that_decides_nothing_do_not_count(project, config, file, old, new):
@@ -239,7 +239,7 @@ def test_every_module_that_a_run_imports_is_decisive_or_known_not_to_be():
     harmless = {"data.pack", "miniature.backbone", "miniature.scenes", "miniature.twins",
                 "runs.given", "runs.launch", "runs.parameters", "training.checkpoint",
                 "training.failures", "training.runlog", "training.signals", "weights.files",
-                "weights.keys", "weights.published"}
+                "weights.safety", "model.weights", "weights.published"}
     imported, waiting = set(), ["deeplab.runs.experiment"]
     while waiting:
         name = waiting.pop()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROW = sys.orig_argv[sys.orig_argv.index("run") + 1] if "run" in sys.orig_argv[:-1] else None
 
-if "deeplab" in sys.orig_argv and ROW:
+IS_DEEPLAB = any(Path(word).name == "deeplab" for word in sys.orig_argv)
+
+if IS_DEEPLAB and ROW:
     if "TEST_STARTS" in os.environ:
         with open(os.environ["TEST_STARTS"], "a") as file:
             file.write(f"{ROW}\n")
@@ -17,7 +19,7 @@ if "deeplab" in sys.orig_argv and ROW:
 rank, _, point = os.environ.get("TEST_RANK", "").partition("=")
 if "deeplab.runs.rank" in sys.orig_argv and os.environ.get("RANK") == rank:
     os.environ["DEEPLAB_CRASH"] = point
-if "deeplab" in sys.orig_argv and ROW and "TEST_QUICK" in os.environ:
+if IS_DEEPLAB and ROW and "TEST_QUICK" in os.environ:
     sys.path.append(str(Path(__file__).parents[1]))
     from small_table import quick_rows
 

@@ -22,7 +22,10 @@ from deeplab.support.errors import CheckpointError
 PROJECT = "aspp.project.0.weight"  # (c_out, 5 c_out, 3, 3): its input is the concatenation
 AUX = "aux_classifier.0.weight"
 AUX_CHANNELS = (512, 256)  # SSSegmentation's and ours; mmsegmentation's
-WRAPPERS = ("model", "state_dict")  # SSSegmentation's and mmsegmentation's outer key
+WRAPPERS = ("state_dict", "model", "model_state", "model_state_dict", "network", "net", "weights",
+            "ema_state_dict", "state_dict_ema", "model_ema")  # outer keys of training programs
+PREFIXES = ("module.", "model.", "_orig_mod.")  # of DataParallel, Lightning, torch.compile
+COUNTED = "n_averaged"  # how many models torch.optim.swa_utils has averaged
 LISTED = 10  # keys named in an error, at most; the rest is counted
 
 # {their prefix: our prefix}; ssseg/modules/models/segmentors/deeplabv3/{aspp,deeplabv3}.py
@@ -91,19 +94,29 @@ def model_for(state_dict: Mapping[str, Any], row: ModelRow, profile: str = "full
 
 
 def unwrap(content: Any, *, file: object = None) -> dict[str, Tensor]:
-    """The flat state dict inside `content`: outer `model` or `state_dict` and the `module.`
-    of DataParallel are removed. Raises `CheckpointError` (E-WEIGHTS) if there is none."""
+    """The flat state dict inside `content`, without what training programs wrap around it.
+
+    That is an outer key of `WRAPPERS`, a prefix of `PREFIXES` that all keys share, and the
+    counter of an averaged model. Raises `CheckpointError` (E-WEIGHTS) if there is none.
+    """
     inner = content
     if isinstance(content, dict):
         inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), dict)),
                      content)
     if not isinstance(inner, dict) or not inner or not all(
             isinstance(key, str) and isinstance(value, Tensor) for key, value in inner.items()):
-        found = list(inner)[:5] if isinstance(inner, dict) else type(inner).__name__
+        found = [str(key)[:60] for key in list(inner)[:5]] if isinstance(inner, dict) else (
+            type(inner).__name__)
         raise CheckpointError.of("E-WEIGHTS", "there are no weights in this file", file=file,
-                                 found=found, expected="a dictionary of named tensors",
-                                 do="give a model's weights, not another object")
-    return {key.removeprefix("module."): value for key, value in inner.items()}
+                                 found=found, expected="a dictionary of named tensors, or one "
+                                 f"below {', '.join(WRAPPERS[:4])}",
+                                 do="give a model's weights; `deeplab weights extract` takes the "
+                                    "tensors out of a training checkpoint")
+    weights = {key: value for key, value in inner.items() if key != COUNTED}
+    while prefix := next((prefix for prefix in PREFIXES if weights and all(
+            key.startswith(prefix) for key in weights)), None):
+        weights = {key.removeprefix(prefix): value for key, value in weights.items()}
+    return weights
 
 
 def load_backbone(model: DeepLabV3, state_dict: Mapping[str, Any]) -> None:

@@ -8,11 +8,11 @@ import torchvision
 from reference_weights import REFERENCE, filled, inventory, shape_of
 
 from deeplab.model.network import DeepLabV3, build_model
+from deeplab.model.weights import (check_inventory, convert, load_backbone, model_for,
+                                   to_mmsegmentation, to_sssegmentation)
 from deeplab.support.errors import CheckpointError
 from deeplab.table.rows import load_rows
 from deeplab.weights.files import load_model, save_weights
-from deeplab.weights.keys import (check_inventory, convert, load_backbone, model_for,
-                                   to_mmsegmentation, to_sssegmentation)
 
 ROWS = load_rows()
 VOC = ROWS["voc_r50_d8"]

@@ -1,0 +1,40 @@
+"""What to ask a cluster for: the hours, memory and cores that a plan gives, with a margin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deeplab.planning.plan import plan
+from deeplab.runs.config import RunConfig
+from deeplab.runs.experiment import GPU_WORKERS
+from deeplab.runs.sbatch import JobRequest
+
+MARGIN = 1.5  # of the planned hours: reading data, other GPUs' speed, a slow disk
+LONGEST_HOURS = 24  # a task asks for no more at a time: it queues itself again and goes on
+GPU_ASSUMED = "A100-40"  # where no kind is named
+DEMO = JobRequest(hours=1, cores=2, memory_gb=6, gpus=0, gpu_type=None,
+                  reason="demo rows take minutes on two cores and need no GPU")
+CORE_GB, OWN_GB = 3, 8  # memory for each loader process, and for the run itself
+
+
+def job_request(configs: Sequence[RunConfig], *, gpu: str | None = None,
+                gpu_type: str | None = None, longest: float = LONGEST_HOURS) -> JobRequest:
+    """The request for a task that runs any of `configs`.
+
+    `gpu` is a name of `planning.gpus`, `gpu_type` what the site's SLURM calls it. Raises
+    `UsageError` (E-GPU, E-GPUS).
+    """
+    config = configs[0]
+    if config.profile.name == "demo":
+        return DEMO
+    gpus = config.gpus or 1
+    rows = list(dict.fromkeys(one.row.row_id for one in configs))
+    lines = plan(rows, gpu=gpu or GPU_ASSUMED, gpus=gpus, profile=config.profile.name)
+    slowest = max(lines, key=lambda line: line.hours)
+    cores = gpus * ((GPU_WORKERS if config.workers is None else config.workers) + 1)
+    hours = max(1, min(longest, MARGIN * slowest.hours))
+    return JobRequest(
+        hours=hours, cores=cores, memory_gb=OWN_GB + CORE_GB * cores, gpus=gpus,
+        gpu_type=gpu_type,
+        reason=f"plan: {slowest.row_id} takes {slowest.hours:.1f} h on {gpus} {slowest.gpu.name}; "
+               f"asked for: {hours:.1f} h ({MARGIN} times as long, at most {longest} h at a time)")

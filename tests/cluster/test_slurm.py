@@ -1,0 +1,142 @@
+"""Rows on a real SLURM: whatever its jobs go through, the bits are those of an undisturbed run."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from slurm import missing_programs, slurm_cluster
+from small_table import (ROWS, config_of, damaged_files, draw_twins, environment, logged_step,
+                         reference_digests, row_digest)
+
+from deeplab.runs.sbatch import JobRequest, sbatch_script
+
+pytestmark = [
+    pytest.mark.skipif(bool(missing_programs()), reason="needs SLURM: apt-get install slurmctld "
+                       f"slurmd slurm-client munge (missing: {', '.join(missing_programs())})"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="SLURM's daemons are started as root here")]
+SMALL = JobRequest(hours=0.5, cores=1, memory_gb=4, gpus=0, gpu_type=None, reason="a test")
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory):
+    return draw_twins(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory, data_root):
+    return reference_digests(tmp_path_factory.mktemp("reference"), data_root)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with slurm_cluster(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def configs(data_root, tmp_path):
+    return [config_of(row_id, tmp_path / "results", data_root) for row_id in ROWS]
+
+
+class Table:
+    """The rows of `configs` as an array of jobs."""
+
+    def __init__(self, cluster, configs, folder, *, request=SMALL, directives=(), pause="0.5"):
+        self.cluster, self.configs = cluster, configs
+        self.script = folder / "rows.sh"
+        self.script.write_text(sbatch_script(configs, request, directives=directives))
+        self.environment = cluster.environment | environment(
+            TEST_QUICK="1", TEST_PAUSE=pause) | {"PATH": cluster.environment["PATH"],
+                                                 "SLURM_CONF": cluster.environment["SLURM_CONF"]}
+        self.job = self.submit()
+
+    def submit(self):
+        done = subprocess.run(["sbatch", "--parsable", str(self.script)], capture_output=True,
+                              text=True, env=self.environment, check=True)
+        return done.stdout.strip()
+
+    def wait_for_step(self, task, step=2):
+        deadline = time.monotonic() + 120
+        while logged_step(self.configs[task].folder) < step:
+            assert time.monotonic() < deadline, self.log(task)
+            time.sleep(0.1)
+
+    def log(self, task):
+        path = self.configs[task].folder / "slurm.log"
+        return path.read_text() if path.exists() else "no log"
+
+    def finish(self, references):
+        """Wait for the end; every row has the bits of its reference and nothing lies about."""
+        for task, config in enumerate(self.configs):
+            state = self.cluster.wait(f"{self.job}_{task}", "COMPLETED", "FAILED", "CANCELLED",
+                                      "TIMEOUT", seconds=240)
+            assert state == "COMPLETED", self.log(task)
+            assert row_digest(config.folder) == references[config.row.row_id]
+            assert "Traceback" not in self.log(task)
+        assert damaged_files(self.configs[0].results_root) == []
+
+
+def restarts(cluster, job):
+    text = cluster.run("scontrol", "show", "job", job, "--oneliner")
+    return int(text.partition("Restarts=")[2].partition(" ")[0])
+
+
+@pytest.mark.parametrize("words", [("scancel", "--signal=USR1"),
+                                   ("scancel", "--batch", "--signal=USR1"),
+                                   ("scontrol", "requeue")],
+                         ids=["signal to the step", "signal to the shell", "requeue"])
+def test_a_disturbed_array_ends_with_the_same_bits(cluster, configs, references, tmp_path, words):
+    table = Table(cluster, configs, tmp_path)
+    table.wait_for_step(0)
+    cluster.run(*words, f"{table.job}_0")
+    table.finish(references)
+    assert restarts(cluster, f"{table.job}_0") == 1 and restarts(cluster, f"{table.job}_1") == 0
+
+
+def test_a_preempted_row_goes_on_when_the_nodes_are_free(cluster, configs, references, tmp_path):
+    table = Table(cluster, configs[:1], tmp_path)
+    table.wait_for_step(0)
+    urgent = cluster.run("sbatch", "--parsable", "--partition=high", "--exclusive", "--nodes=2",
+                         "--output=/dev/null", "--wrap", "sleep 2")
+    cluster.wait(urgent, "COMPLETED")
+    table.finish(references)
+    assert restarts(cluster, f"{table.job}_0") == 1
+
+
+def test_a_row_longer_than_its_time_limit_takes_several_jobs(
+        cluster, configs, references, tmp_path):
+    """A minute is SLURM's shortest limit; the signal comes 50 seconds before its end."""
+    request = JobRequest(hours=1 / 60, cores=1, memory_gb=4, gpus=0, gpu_type=None, reason="short")
+    table = Table(cluster, configs[:1], tmp_path, request=request,
+                  directives=["--signal=USR1@45"], pause="2.5")
+    table.finish(references)
+    assert restarts(cluster, f"{table.job}_0") >= 1
+
+
+def test_a_cancelled_row_is_submitted_again_and_goes_on(cluster, configs, references, tmp_path):
+    table = Table(cluster, configs[:1], tmp_path)
+    table.wait_for_step(0)
+    cluster.run("scancel", table.job)
+    cluster.wait(f"{table.job}_0", "CANCELLED")
+    table.job = table.submit()
+    table.finish(references)
+
+
+def test_a_folder_that_the_node_does_not_see_is_the_first_thing_said(cluster, configs, tmp_path):
+    lost = [config_of(ROWS[0], tmp_path / "results", tmp_path / "nowhere")]
+    table = Table(cluster, lost, tmp_path)
+    assert cluster.wait(f"{table.job}_0", "COMPLETED", "FAILED") == "FAILED"
+    assert table.log(0).startswith("E-JOB ") and "nowhere" in table.log(0).splitlines()[0]
+
+
+def test_the_report_waits_for_the_rows(cluster, configs, tmp_path):
+    script = tmp_path / "rows.sh"
+    script.write_text(sbatch_script(configs[:1], SMALL))
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=True,
+                          env=cluster.environment | environment(TEST_QUICK="1"))
+    report = done.stdout.split()[-1]
+    assert "afterany" in cluster.run("scontrol", "show", "job", report, "--oneliner")
+    cluster.run("scancel", report)
+    assert sys.executable.rpartition("/")[0] in script.read_text()
