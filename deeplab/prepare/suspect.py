@@ -70,6 +70,17 @@ def labels_without_images(samples: SegmentationDataset) -> Iterator[DataError]:
             do="add the images under the names that the entry expects, or remove these labels")
 
 
+def check_splits(train: SegmentationDataset, scored: SegmentationDataset) -> None:
+    """Raise `DataError` (E-LEAK) if a list names one file for training and for scoring.
+
+    That costs nothing; images that are the same under two names are what `verify` looks for.
+    """
+    both = sorted({sample.image for sample in train.samples}
+                  & {sample.image for sample in scored.samples})
+    if both:
+        raise _leak(scored.root / both[0], train.split, scored.split, count=len(both))
+
+
 def images_in_two_splits(pixels: Pixels) -> Iterator[DataError]:
     """An error (E-LEAK) for each image that is both in a training and in another split.
 
@@ -81,9 +92,13 @@ def images_in_two_splits(pixels: Pixels) -> Iterator[DataError]:
         for digest, path in pixels[split].items():
             other = next((name for name in trained if digest in pixels[name]), None)
             if other:
-                twin = pixels[other][digest]
-                yield DataError.of(
-                    "E-LEAK", "an image that is trained on and scored", file=path,
-                    found=f"in splits {other} and {split}" + f", as {twin}" * (twin != path),
-                    expected="in one of them",
-                    do="take it out of one split: a score of what was trained on says nothing")
+                yield _leak(path, other, split, twin=pixels[other][digest])
+
+
+def _leak(path: Path, trained: str, scored: str, *, twin: Path | None = None,
+          count: int = 1) -> DataError:
+    return DataError.of(
+        "E-LEAK", "an image that is trained on and scored", file=path,
+        found=f"in splits {trained} and {scored}" + f", as {twin}" * (twin not in (None, path))
+              + f", and {count - 1:,} more" * (count > 1), expected="in one of them",
+        do="take it out of one split: a score of what was trained on says nothing")

@@ -25,6 +25,7 @@ from deeplab.miniature.backbone import miniature_backbone
 from deeplab.miniature.twins import miniature
 from deeplab.model.network import DeepLabV3, build_model
 from deeplab.model.weights import load_backbone, stem_of
+from deeplab.prepare.suspect import check_splits
 from deeplab.runs.config import RunConfig
 from deeplab.runs.launch import launch
 from deeplab.support.errors import UsageError
@@ -172,7 +173,8 @@ class Experiment:
         """
         die_with_parent()
         settings, folder = self.settings, self.config.folder
-        len(self.eval_set)  # what is wrong with it is said before the training and not after
+        # what is wrong with the split that is scored is said before the training and not after
+        check_splits(self.train_set, self.eval_set)
         is_trained = Checkpoints(folder / "checkpoints", {}).newest >= settings.stop_step
         if self.ranks.world == 1 and not is_trained:
             self._check_gpus()

@@ -13,7 +13,7 @@ from dataset_trees import save
 from PIL import Image, ImageOps
 
 from deeplab.data.catalog import DATASETS
-from deeplab.data.images import read_image, read_indices, read_label, read_photo
+from deeplab.data.images import index_png, read_image, read_indices, read_label, read_photo
 from deeplab.support.errors import DataError
 
 VOC = DATASETS["voc"]
@@ -356,3 +356,24 @@ def test_a_palette_of_the_datasets_colours_in_another_order_is_refused(tmp_path,
 def test_other_palettes_say_nothing(tmp_path, colours):
     path = palette_label(tmp_path / "x.png", [[0, 1, 2]], colours)
     assert read_label(path, VOC).tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_our_own_index_images_contradict_no_entry(tmp_path, name):
+    facts = DATASETS[name]
+    raw = np.repeat(np.array([facts.raw_values], np.uint8), 2, 0)
+    (tmp_path / "x.png").write_bytes(index_png(raw, facts))
+    assert np.array_equal(read_label(tmp_path / "x.png", facts)[0], range(facts.num_classes))
+
+
+@pytest.mark.parametrize("format", ["BMP", "TIFF", "WEBP"])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("limit", [1500, 700])
+def test_a_photograph_above_the_limit_is_refused_in_its_own_words(tmp_path, monkeypatch, format,
+                                                                  limit):
+    """Pillow itself only warns up to twice the limit."""
+    Image.fromarray(NOISE).save(tmp_path / "x.img", format)
+    monkeypatch.setattr("deeplab.support.intact.MAX_PIXELS", limit)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(DataError, match="E-IMAGE an image larger than is read(?s:.*)tiles"):
+        read_photo(tmp_path / "x.img")

@@ -12,8 +12,8 @@ import pytest
 from dataset_trees import save
 from PIL import Image
 
-from deeplab.data.catalog import get_dataset
-from deeplab.prepare.suspect import check_borders
+from deeplab.data.catalog import SegmentationDataset, get_dataset
+from deeplab.prepare.suspect import check_borders, check_splits
 from deeplab.prepare.verify import verify
 from deeplab.support.errors import DataError
 
@@ -151,6 +151,14 @@ def test_the_same_image_in_a_training_and_in_another_split_is_found(tree):
     Image.open(tree.image("a_0001")).save(tree.image("v_0003"), quality=75, comment="copied")
     (found,) = problems(tree)
     assert str(tree.image("v_0003")) in found and f"as {tree.image('a_0001')}" in found
+
+
+def test_a_file_that_two_lists_name_is_seen_at_opening(tree):
+    train, val = (SegmentationDataset("voc", tree.root, split) for split in ("trainaug", "val"))
+    check_splits(train, val)
+    tree.list("val", "v_0003", "b_0002", "a_0001")
+    with pytest.raises(DataError, match=r"E-LEAK(?s:.*)a_0001(?s:.*)trainaug and val, and 1 more"):
+        check_splits(train, SegmentationDataset("voc", tree.root, "val"))
 
 
 def test_a_file_whose_ending_lies_is_read_and_named(tree):
