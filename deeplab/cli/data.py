@@ -50,15 +50,22 @@ def prepare(dataset: str, data_root: Path | None, archives: Path | None, dry_run
 @click.argument("dataset")
 @DATA_ROOT
 @click.option("--part", is_flag=True, help="it is a part of the dataset: do not compare counts")
-def verify(dataset: str, data_root: Path | None, part: bool) -> None:
+@click.option("--manifest", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="keep sizes and checksums here  [default: in the data root]")
+def verify(dataset: str, data_root: Path | None, part: bool, manifest: Path | None) -> None:
     """Decode every file of DATASET and compare it with the manifest of the first time."""
     from deeplab.prepare.verify import verify as verify_dataset
     from deeplab.support.errors import DataError
     from deeplab.support.folders import data_folder
-    report = verify_dataset(dataset, data_root or data_folder(), part=part)
+    report = verify_dataset(dataset, data_root or data_folder(), part=part, manifest=manifest)
     if report.problems:
         raise DataError(f"E-VERIFY {report}")
-    click.echo(f"{report}\nmanifest: {report.manifest}")
+    click.echo(report)
+    if report.unwritten:
+        click.echo(f"{report.unwritten}\n  or: keep the manifest elsewhere with --manifest FILE",
+                   err=True)
+    else:
+        click.echo(f"manifest: {report.manifest}")
 
 
 @data.command()
@@ -78,7 +85,8 @@ def pack(dataset: str, data_root: Path | None, splits: tuple[str, ...]) -> None:
     from deeplab.support.folders import data_folder
     label_set = get_dataset(dataset)
     root = find_root(label_set, data_root or data_folder())
-    for split in splits or label_set.split_sizes or label_set.layout.splits(root):
+    there, _ = label_set.layout.labelled_splits(root, label_set.split_sizes)
+    for split in splits or there:
         samples = SegmentationDataset(label_set, root, split, use_pack=False)
         path = samples.pack(lambda numbers: tqdm(numbers, split, disable=None))
         click.echo(f"{path}  {len(samples):,} samples, {path.stat().st_size / 1e9:.1f} GB")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeplab.data import layout
+from deeplab.data import root
 from deeplab.data.images import read_image, read_label
 from deeplab.data.labelset import LabelSet, parse_label_set
 from deeplab.data.pack import Pack, Source, pack_path, write_pack
@@ -71,7 +71,7 @@ def own_label_sets() -> dict[str, LabelSet]:
 
 def find_root(label_set: LabelSet, data_root: Path | str) -> Path:
     """The folder of a dataset below `data_root`; raises `DataError` (E-LAYOUT) with a hint."""
-    return layout.find_root(label_set.layout, data_root, title=label_set.title)
+    return root.find_root(label_set.layout, data_root, title=label_set.title)
 
 
 class SegmentationDataset:
@@ -80,7 +80,8 @@ class SegmentationDataset:
     An item is `(image, label)`: uint8 (H, W, 3) RGB, and uint8 (H, W) train ids with 255 =
     ignore, both at their original size. `root` is a data root or the dataset's own folder.
     Opening checks that every file is there; reading raises `DataError` (E-IMAGE, E-LABEL,
-    E-SIZE), and never skips an image, for that would be another dataset. If the split has been
+    E-SIZE), and never skips an image, for that would be another dataset. `left_out` says which
+    files beside them are no samples, and why. If the split has been
     packed, samples come from the pack, unless `use_pack` is false; a stale one is refused
     (E-PACK). With `keep`, for small datasets, what was decoded stays in memory.
     """
@@ -90,7 +91,7 @@ class SegmentationDataset:
         self.label_set = get_dataset(dataset) if isinstance(dataset, str) else dataset
         self.split = split
         self.root = find_root(self.label_set, root)
-        self.samples = self.label_set.layout.samples(self.root, split)
+        self.samples, self.left_out = self.label_set.layout.samples(self.root, split)
         self.packed = Pack.open(self._pack_path, self.sources,
                                 lookup=self.label_set.lookup) if use_pack else None
         self._kept: dict[int, Item] | None = {} if keep else None

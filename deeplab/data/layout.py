@@ -6,16 +6,24 @@ one id per line, or, where images are stored by split, simply the folder of that
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from deeplab.support.errors import DataError
+from deeplab.support.listing import Named, is_hidden, named_files, read_list, shown
 
-SHOWN = 8  # entries that an error message shows of a folder or a list
+
+UNUSED_LABELS = "labels without an image"
+
+
+class Split(NamedTuple):
+    """The samples of a split, and the files that are none."""
+
+    samples: list[Sample]
+    left_out: dict[str, list[str]]  # why: paths
 
 
 class Sample(NamedTuple):
@@ -42,13 +50,20 @@ class Layout:
         folder = self.split_folders.get(split, split)
         return pattern.replace("{split}", folder).replace("{id}", id)
 
-    def landmarks(self) -> tuple[str, str]:
-        """The two folders by which a root is recognised: those of the images and the labels."""
-        return self.images.split("/")[0], self.labels.split("/")[0]
+    def landmarks(self, split: str = "train") -> tuple[str, str]:
+        """The two folders by which a root is recognised: those of the images and the labels.
+
+        Where images are stored as `{split}/...` there is no folder but that of a `split`.
+        """
+        return tuple(first if "{" not in first else self.place(pattern, split)[0].rstrip("/")
+                     for pattern in (self.images, self.labels)
+                     for first in [pattern.split("/")[0]])
 
     def is_root(self, folder: Path) -> bool:
         """Whether `folder` is a root of this dataset."""
-        return all((folder / landmark).is_dir() for landmark in self.landmarks())
+        return any(all((folder / landmark).is_dir() for landmark in self.landmarks(split))
+                   and (all(self.landmarks(split)) or self._list(folder, split).is_file())
+                   for split in ("train", "val"))
 
     def root_below(self, data_root: Path) -> Path | None:
         """The root in `data_root`, which may also be the root itself; None if there is none."""
@@ -60,105 +75,88 @@ class Layout:
         if "{split}" not in self.images:
             return sorted(path.stem for path in root.glob(self.lists.replace("{split}", "*")))
         names = {folder: split for split, folder in self.split_folders.items()}
-        parent = root / self.images.partition("{split}")[0]
-        return sorted(names.get(path.name, path.name) for path in parent.iterdir()
-                      if path.is_dir())
+        before, _, after = self.images.partition("{split}")
+        below = after.partition("{id}")[0].rpartition("/")[0].strip("/")
+        return sorted(names.get(path.name, path.name) for path in (root / before).iterdir()
+                      if not is_hidden(path.name) and (path / below).is_dir())
 
-    def samples(self, root: Path, split: str) -> list[Sample]:
+    def labelled_splits(self, root: Path, expected: Iterable[str] = ()) -> tuple[
+            list[str], list[str]]:
+        """The splits to work on, and those left out because nothing in them has a label.
+
+        The `expected` ones, if there are any, and `train` and `val` are never left out.
+        """
+        found = list(expected) or self.splits(root)
+        left_out = [split for split in found if split not in {*expected, "train", "val"}
+                    and not self._has_labels(root, split)]
+        return [split for split in found if split not in left_out], left_out
+
+    def _has_labels(self, root: Path, split: str) -> bool:
+        images = self._named(self.images, root, split)
+        ids = (read_list(self._list(root, split), images.paths) if "{split}" not in self.images
+               else images.paths)
+        return any(id in self._named(self.labels, root, split).paths for id in ids)
+
+    def place(self, pattern: str, split: str) -> tuple[str, str, str]:
+        """(folder, what a file's name begins with, what it ends in) of a pattern of a split."""
+        before, _, after = self.fill(pattern, split=split).partition("{id}")
+        folder, slash, start = before.rpartition("/")
+        return folder + slash, start, after
+
+    def _list(self, root: Path, split: str) -> Path:
+        return root / (self.lists or "").replace("{split}", split)
+
+    def samples(self, root: Path, split: str) -> Split:
         """Images and labels of a split, in the order of its list, or sorted if it has none.
 
         Raises `DataError`: E-LAYOUT (no such split, or an empty one), E-LIST (an id listed
-        twice), E-PAIR (an image or label that is not there).
+        twice), E-PAIR (an image or label that is not there, or an id with two files).
         """
-        listed = root / self.lists.replace("{split}", split) if self.lists else None
-        if listed and listed.is_file():
-            source, ids = listed, read_list(listed)
+        images, labels = (self._named(pattern, root, split)
+                          for pattern in (self.images, self.labels))
+        if images.folder == labels.folder:  # masks beside images are no images
+            masks = {*labels.paths.values()}
+            images = images._replace(
+                paths={id: path for id, path in images.paths.items() if path not in masks},
+                strange=[path for path in images.strange if path not in masks])
+        if self.lists and self._list(root, split).is_file():
+            source, is_listed = self._list(root, split), True
+            ids = read_list(source, images.paths)
         else:
-            source = root / self.fill(self.images, split=split).partition("{id}")[0]
+            source, is_listed = root / images.folder, False
             if "{split}" not in self.images or not source.is_dir():
-                raise _no_such_split(self, root, split, expected=listed or source)
-            ids = self._ids_in(source)
+                raise _no_such_split(self, root, split,
+                                     expected=self._list(root, split) if self.lists else source)
+            ids = sorted(images.paths)
         if not ids:
             raise DataError.of("E-LAYOUT", f"split {split!r} has no images", file=source,
                                found="no ids", expected=self.fill(self.images, split=split),
                                do="check that the dataset was copied or unpacked completely")
         _refuse_twice(ids, source)
-        images = [self.fill(self.images, split=split, id=id) for id in ids]
-        _refuse_missing("image", images, root, source)
-        return [Sample(*one) for one in zip(ids, images, self._labels(ids, root, split, source))]
+        _refuse_missing("image", [self.fill(self.images, split=split, id=id) for id in ids
+                                  if id not in images.paths], len(ids), root, source)
+        more = (self._named(self.extra_labels[split], root, split).paths
+                if split in self.extra_labels else {})
+        found = more | labels.paths
+        _refuse_missing("label", [
+            self.fill(self.extra_labels.get(split, self.labels), split=split, id=id)
+            for id in ids if id not in found], len(ids), root, source)
+        left_out = {"hidden": images.hidden} if is_listed else {
+            "hidden": images.hidden, f"not named {self.images.rpartition('/')[2]}": images.strange,
+            UNUSED_LABELS: [path for id, path in labels.paths.items()
+                                        if id not in images.paths and "{split}" in self.labels]}
+        return Split([Sample(id, images.paths[id], found[id]) for id in ids],
+                     {why: sorted(names) for why, names in left_out.items() if names})
 
-    def _ids_in(self, folder: Path) -> list[str]:
-        """Sorted ids of the images in or below the folder of a split; hidden files are no ids."""
-        ending = self.images.partition("{id}")[2]
-        return sorted(path.relative_to(folder).as_posix().removesuffix(ending)
-                      for path in folder.rglob(f"*{ending}") if not path.name.startswith("."))
-
-    def _labels(self, ids: list[str], root: Path, split: str, source: Path) -> list[str]:
-        """A label for each id: from `labels`, and what is not there from `extra_labels`."""
-        labels = [self.fill(self.labels, split=split, id=id) for id in ids]
-        if split in self.extra_labels:
-            absent = set(_missing(labels, root))
-            labels = [self.fill(self.extra_labels[split], split=split, id=id)
-                      if label in absent else label for id, label in zip(ids, labels)]
-        _refuse_missing("label", labels, root, source)
-        return labels
-
-
-def find_root(layout: Layout, data_root: Path | str, *, title: str = "the dataset") -> Path:
-    """The root of a dataset below `data_root`, or `data_root` if it is the root itself.
-
-    Raises `DataError` (E-LAYOUT) with the expected tree, what is there instead and, when the
-    dataset lies up to two levels above or below, the folder to pass.
-    """
-    data_root = Path(data_root)
-    root = layout.root_below(data_root)
-    if root is not None:
-        return root
-    images, labels = layout.landmarks()
-    near = next((folder for folder in _nearby(data_root) if layout.root_below(folder)), None)
-    raise DataError.of(
-        "E-LAYOUT", f"{title} is not here", file=data_root, found=_entries(data_root),
-        expected=f"{layout.folders[0]}/ with {images}/ and {labels}/ in it",
-        do=f"pass --data-root {near}" if near else
-        "pass the folder that holds it with --data-root; data/README.md says where to get it")
-
-
-def _nearby(folder: Path) -> Iterator[Path]:
-    """Folders one and two levels above and below, nearest first."""
-    absolute = folder.absolute()
-    yield from absolute.parents[:2]
-    for pattern in ("*", "*/*"):
-        yield from sorted(path for path in folder.glob(pattern) if path.is_dir())
-
-
-def _entries(folder: Path) -> str:
-    """The first few names in a folder, as an error message shows them."""
-    if not folder.is_dir():
-        return "no such folder" if not folder.exists() else "a file, not a folder"
-    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
-    return _shown(names) or "an empty folder"
-
-
-def _shown(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
-
-
-def read_list(path: Path) -> list[str]:
-    """The ids in a list file; a byte order mark, CRLF and empty lines do no harm."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError.of("E-LIST", "a list file is not text", file=path, found=error,
-                           expected="one id a line, UTF-8") from error
-    return [line.strip() for line in lines if line.strip()]
+    def _named(self, pattern: str, root: Path, split: str) -> Named:
+        folder, start, ending = self.place(pattern, split)
+        return named_files(root, folder, start=start, ending=ending)
 
 
 def _no_such_split(layout: Layout, root: Path, split: str, expected: Path) -> DataError:
     return DataError.of(
         "E-LAYOUT", f"there is no split {split!r}", file=expected,
-        found=f"splits {_shown(layout.splits(root)) or 'none'}", expected=expected.name,
+        found=f"splits {shown(layout.splits(root)) or 'none'}", expected=expected.name,
         do="choose one of the splits found, or make the missing list (deeplab data prepare)")
 
 
@@ -166,27 +164,13 @@ def _refuse_twice(ids: list[str], source: Path) -> None:
     twice = [id for id, count in Counter(ids).items() if count > 1]
     if twice:
         raise DataError.of("E-LIST", "ids listed more than once", file=source,
-                           found=_shown(twice), expected="each id once",
+                           found=shown(twice), expected="each id once",
                            do="remove the repeated lines: they would count twice in the mIoU")
 
 
-def _missing(paths: Iterable[str], root: Path) -> list[str]:
-    """Those of `paths` that do not exist; one listing per folder, as stat is slow on NFS."""
-    listings: dict[str, set[str]] = {}
-    absent = []
-    for path in paths:
-        folder, name = os.path.split(path)
-        if folder not in listings:
-            listings[folder] = set(os.listdir(root / folder)) if (root / folder).is_dir() else set()
-        if name not in listings[folder]:
-            absent.append(path)
-    return absent
-
-
-def _refuse_missing(kind: str, paths: list[str], root: Path, source: Path) -> None:
-    absent = _missing(paths, root)
+def _refuse_missing(kind: str, absent: list[str], count: int, root: Path, source: Path) -> None:
     if absent:
         raise DataError.of(
-            "E-PAIR", f"{len(absent)} of {len(paths)} {kind}s are missing", file=source,
-            found=f"no {_shown(absent)}", expected=f"in {root}",
+            "E-PAIR", f"{len(absent)} of {count} {kind}s are missing", file=source,
+            found=f"no {shown(absent)}", expected=f"in {root}",
             do="copy or unpack the dataset completely; names must agree to the letter")

@@ -13,7 +13,9 @@ import numpy as np
 
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.labelset import LabelSet
+from deeplab.data.layout import UNUSED_LABELS
 from deeplab.support.errors import DataError
+from deeplab.support.listing import shown
 from deeplab.support.void import IGNORE_INDEX
 
 # Of the pixels between two that differ, the share with a value between them: at most 5 % in
@@ -54,19 +56,11 @@ def labels_without_images(samples: SegmentationDataset) -> Iterator[DataError]:
     A split that a list names is a choice, and the other files are no mistake.
     """
     layout, split = samples.label_set.layout, samples.split
-    if layout.lists and (samples.root / layout.lists.replace("{split}", split)).is_file():
-        return
-    folder, _, ending = layout.fill(layout.labels, split=split).partition("{id}")
-    known = {sample.label for sample in samples.samples}
-    more = sorted(path.relative_to(samples.root).as_posix()
-                  for path in (samples.root / folder).rglob(f"*{ending}")
-                  if not path.name.startswith("."))
-    more = [name for name in more if name not in known]
+    more = samples.left_out.get(UNUSED_LABELS, [])
     if more:
         yield DataError.of(
             "E-PAIR", f"{len(more)} labels of split {split!r} without an image",
-            file=samples.root / folder, expected=layout.fill(layout.images, split=split),
-            found=", ".join(more[:SHOWN]) + " ..." * (len(more) > SHOWN),
+            file=samples.root, found=shown(more), expected=layout.fill(layout.images, split=split),
             do="add the images under the names that the entry expects, or remove these labels")
 
 

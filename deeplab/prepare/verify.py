@@ -21,10 +21,12 @@ from tqdm import tqdm
 from deeplab.data.catalog import SegmentationDataset, find_root, get_dataset
 from deeplab.data.images import read_indices
 from deeplab.data.labelset import LabelSet
+from deeplab.data.layout import UNUSED_LABELS
 from deeplab.prepare.suspect import (Pixels, check_borders, images_in_two_splits,
                                      labels_without_images)
-from deeplab.support.errors import DataError
+from deeplab.support.errors import DataError, ResourceError
 from deeplab.support.files import read_json, write_json
+from deeplab.support.listing import shown
 from deeplab.support.pictures import format_of
 
 SHOWN = 5  # problems of a kind, and names, that are listed; the rest is counted
@@ -42,6 +44,8 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)  # images per split
     files: dict[str, list] = field(default_factory=dict)  # path: [bytes, SHA-256]
     problems: list[DataError] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # files and splits not used, and why
+    unwritten: ResourceError | None = None  # why the manifest could not be written
     misnamed: dict[str, None] = field(default_factory=dict)  # of another format than their ending
 
     def __str__(self) -> str:
@@ -51,7 +55,8 @@ class Report:
         if self.misnamed:
             lines.append(f"  note: {len(self.misnamed):,} files are of another format than their "
                          f"ending says, and are read by their content: {_first([*self.misnamed])}")
-        return "\n".join([*lines, *grouped(self.problems)])
+        return "\n".join([*lines, *(f"  left out: {text}" for text in self.left_out),
+                          *grouped(self.problems)])
 
 
 def grouped(problems: Iterable[DataError]) -> Iterator[str]:
@@ -76,18 +81,21 @@ class Checked(NamedTuple):
     misnamed: list[str]
 
 
-def verify(name: str, data_root: Path, *, part: bool = False) -> Report:
+def verify(name: str, data_root: Path, *, part: bool = False,
+           manifest: Path | None = None) -> Report:
     """Check every file of the splits of dataset `name` below `data_root`, on all cores.
 
-    With `part` the number of images need not be the published one. Writes the manifest if there
-    are no problems and none is there yet. Raises `DataError` (E-LAYOUT) if there is no
-    dataset or no split.
+    With `part` the number of images need not be the published one. Writes the manifest, to
+    `manifest` or into the data root, if there are no problems and none is there yet. Raises
+    `DataError` (E-LAYOUT) if there is no dataset or no split.
     """
     label_set = get_dataset(name)
     root = find_root(label_set, data_root)
-    report = Report(label_set.title, data_root / f"manifest-{name}.json")
+    report = Report(label_set.title, manifest or data_root / f"manifest-{name}.json")
     pixels: Pixels = {}
-    for split in label_set.split_sizes or label_set.layout.splits(root):
+    splits, unlabelled = label_set.layout.labelled_splits(root, label_set.split_sizes)
+    report.left_out += [f"split {split}: no image in it has a label" for split in unlabelled]
+    for split in splits:
         try:
             samples = SegmentationDataset(label_set, root, split, use_pack=False)
         except DataError as error:
@@ -96,6 +104,8 @@ def verify(name: str, data_root: Path, *, part: bool = False) -> Report:
         report.counts[split] = len(samples)
         report.problems += [] if part else _wrong_count(label_set, split, len(samples))
         report.problems += labels_without_images(samples)
+        report.left_out += [f"split {split}: {len(names):,} {why}: {shown(names)}" for why, names
+                            in samples.left_out.items() if why != UNUSED_LABELS]
         pixels[split] = _check_samples(samples, data_root, report)
         listed = root / (label_set.layout.lists or "").replace("{split}", split)
         if listed.is_file():
@@ -108,9 +118,12 @@ def verify(name: str, data_root: Path, *, part: bool = False) -> Report:
     if report.manifest.exists():
         report.problems += _changes(report)
     elif not report.problems:
-        write_json(report.manifest, {
-            "dataset": name, "made": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "counts": report.counts, "files": dict(sorted(report.files.items()))})
+        try:
+            write_json(report.manifest, {
+                "dataset": name, "made": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+                "counts": report.counts, "files": dict(sorted(report.files.items()))})
+        except ResourceError as error:  # what was found is worth telling all the same
+            report.unwritten = error
     return report
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from dataset_trees import save
 from PIL import Image
 
+from deeplab.cli.main import main
 from deeplab.data.catalog import SegmentationDataset, get_dataset
 from deeplab.prepare.suspect import check_borders, check_splits
 from deeplab.prepare.verify import verify
-from deeplab.support.errors import DataError
+from deeplab.support.errors import DataError, ResourceError
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3))
@@ -233,3 +235,23 @@ def test_a_thousand_pictures_would_take_less_than_fifteen_seconds(tmp_path):
     report = verify("voc", tmp_path, part=True)
     seconds = (time.process_time() - begin) / 2
     assert report.problems == [] and 10 * seconds < 15
+
+
+def test_what_was_found_is_told_where_the_manifest_cannot_be_written(tree, tmp_path, monkeypatch):
+    def refuse(path, value):
+        raise ResourceError.of("E-WRITE", "cannot write", file=path)
+    tree.list("train", "a_0001")
+    tree.list("trainaug", "a_0001")
+    save(tree.image("b_0002"), np.full((6, 9, 3), 60))
+    monkeypatch.setattr("deeplab.prepare.verify.write_json", refuse)
+    words = ["data", "verify", "voc", "--part", "--data-root", str(tree.data_root)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0 and "0 problems" in done.output
+    assert "E-WRITE" in done.output and "--manifest FILE" in done.output
+    monkeypatch.undo()
+    done = CliRunner().invoke(main, [*words, "--manifest", str(tmp_path / "m.json")])
+    assert (tmp_path / "m.json").exists() and str(tmp_path / "m.json") in done.output
+    assert not (tree.data_root / "manifest-voc.json").exists()
+    tree.image("a_0001").write_bytes(tree.image("a_0001").read_bytes() + b"\0")
+    done = CliRunner().invoke(main, [*words, "--manifest", str(tmp_path / "m.json")])
+    assert done.exit_code == 3 and "E-CHANGED" in done.output
