@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import re
 import struct
 import zlib
 
@@ -245,11 +246,22 @@ def test_a_jpeg_file_that_lacks_coded_pixels_is_refused_although_it_ends_well(tm
     for share in (0.1, 0.5, 0.9):
         path.write_bytes(whole[:start + int(share * (len(whole) - start))] + b"\xff\xd9")
         assert pillow(path.read_bytes()) is not None
-        with pytest.raises(DataError, match="E-IMAGE(?s:.*)lacks a part"):
+        with pytest.raises(DataError, match="E-IMAGE(?s:.*)(lacks a part|parts of a scan)"):
             read_image(path)
     path.write_bytes(whole[:-5] + b"\xff\xd9")
     with pytest.raises(DataError, match="E-IMAGE(?s:.*)lacks a part"):
         read_image(path, thorough=True)
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_blocks": 7}])
+def test_a_jpeg_file_cut_between_its_parts_is_refused(tmp_path, options):
+    picture, path = Image.fromarray(NOISE.repeat(4, 0)), tmp_path / "image.jpg"
+    picture.save(path, **options)
+    whole = path.read_bytes()
+    for part in re.finditer(rb"\xff[\xd0-\xd7\xda]", whole):
+        path.write_bytes(whole[:part.start()] + b"\xff\xd9")
+        with pytest.raises(DataError, match="E-IMAGE(?s:.*)(parts of a scan|without all scans)"):
+            read_image(path)
 
 
 @pytest.mark.parametrize("colour", [(128, 128, 128), (127, 128, 129), (200, 90, 118)])
