@@ -24,9 +24,13 @@ MID_GREY = 128  # what libjpeg puts where it has no data
 
 
 def orientation(picture: Picture) -> int:
-    """The EXIF orientation of a picture, 1..8; 1 where none can be read."""
+    """The EXIF orientation of a picture, 1..8; 1 where none can be read.
+
+    Also 1 for TIFF, which Pillow turns while it decodes.
+    """
     told = getattr(picture.header, "told", None)
-    if told is not None and not told.keys() & {0xE1, b"eXIf", b"tEXt", b"zTXt", b"iTXt"}:
+    has_none = told is not None and not told.keys() & {0xE1, b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
+    if picture.format == "TIFF" or has_none:
         return 1
     try:
         exif = Image.Exif()
