@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from deeplab.data.labelset import NOT_ALLOWED, LabelSet
-from deeplab.support.decode import ORIENTATION, index_pixels, orientation, rgb_pixels
+from deeplab.support.decode import (ORIENTATION, index_pixels, orientation, refuse_turned,
+                                    rgb_pixels)
 from deeplab.support.errors import DataError
 from deeplab.support.pictures import open_picture
 from deeplab.support.png import GREY, PALETTE
@@ -34,13 +35,7 @@ def read_image(path: Path | str, *, thorough: bool = False) -> np.ndarray:
     even the last bits of a JPEG file must be there, which takes twice the time.
     """
     picture = open_picture(path, DATASET_FORMATS)
-    turn = orientation(picture)
-    if turn != 1:
-        raise DataError.of(
-            "E-IMAGE", "an image that its EXIF orientation turns", file=path,
-            found=f"orientation {turn}", expected="none, or 1: pixels as the label has them",
-            do="if labels were drawn on the upright picture, turn the pixels (mogrify -auto-orient "
-               "FILE); if not, remove the orientation (exiftool -Orientation= FILE)")
+    refuse_turned(picture)
     return rgb_pixels(picture, thorough=thorough)
 
 
@@ -70,7 +65,8 @@ def read_label(path: Path | str, label_set: LabelSet) -> np.ndarray:
         raise DataError.of(
             "E-LABEL", "value not allowed in a label image", file=path,
             found=_describe(raw, refused), expected=f"{label_set.allowed} ({label_set.title})",
-            do="re-export the label as an index image, or choose the dataset it belongs to")
+            do="re-export the label as an index image, or choose the dataset it belongs to; where "
+               "labels were resized by interpolation or saved in a lossy format, make them anew")
     moved = palette and label_set.moved_colours(palette, raw)
     if moved:
         raise DataError.of(
@@ -102,8 +98,11 @@ def _indices(path: Path | str) -> tuple[np.ndarray, bytes]:
         raise DataError.of(
             "E-LABEL", "a label that is not an index image", file=path, found=png.kind,
             expected="a palette or 8-bit grey PNG whose values are class numbers",
-            do="convert the colours to class numbers (deeplab data convert); a colour image is "
-               "not a label")
+            do="export it with one class number a pixel, as 8-bit grey or with a palette"
+            if png.color_type == GREY else
+            "convert the colours to class numbers (deeplab data convert); a colour image is not a "
+            "label")
+    refuse_turned(picture)
     return index_pixels(picture), png.palette
 
 

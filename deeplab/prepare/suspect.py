@@ -19,7 +19,8 @@ from deeplab.support.listing import shown
 from deeplab.support.void import IGNORE_INDEX
 
 # Of the pixels between two that differ, the share with a value between them: at most 5 % in
-# drawn and in street labels, at least 9 % once they were resized or turned by interpolation.
+# drawn and in street labels, at least 9 % once they were resized or turned by interpolation, or
+# went through JPEG or WEBP.
 INTERPOLATED_SHARE = 0.07
 FEWEST_EDGES = 50  # pixels that a share is taken of
 SHOWN = 8  # names that an error message lists
@@ -27,7 +28,7 @@ Pixels = Mapping[str, Mapping[str, Path]]  # split -> digest of an image's pixel
 
 
 def check_borders(raw: np.ndarray, label_set: LabelSet, path: Path) -> None:
-    """Raise `DataError` (E-LABEL) for a label, uint8 (H, W), that was interpolated.
+    """Raise `DataError` (E-LABEL) for a label, uint8 (H, W), that was interpolated or lossy.
 
     Interpolation makes of neighbours 3 and 15 a border of 6, 9 and 12: classes that are not
     there. Pixels that are ignored do not count.
@@ -46,8 +47,8 @@ def check_borders(raw: np.ndarray, label_set: LabelSet, path: Path) -> None:
             "E-LABEL", "a label with other classes along the borders of its classes", file=path,
             found=f"values between those beside them at {between:,} of {edges:,} border pixels",
             expected=f"fewer than {INTERPOLATED_SHARE:.0%}",
-            do="make it again from its source, and resize or turn labels by nearest neighbour "
-               "only: interpolation invents classes between others")
+            do="make it again from its source; resize or turn labels by nearest neighbour only, "
+               "and save them as PNG: interpolation and lossy formats invent classes")
 
 
 def labels_without_images(samples: SegmentationDataset) -> Iterator[DataError]:

@@ -42,6 +42,17 @@ def orientation(picture: Picture) -> int:
     return turn if turn in range(1, 9) else 1
 
 
+def refuse_turned(picture: Picture) -> None:
+    """Raise `DataError` (E-IMAGE) for an image or a label of a dataset that EXIF turns."""
+    turn = orientation(picture)
+    if turn != 1:
+        raise DataError.of(
+            "E-IMAGE", "an image that its EXIF orientation turns", file=picture.path,
+            found=f"orientation {turn}", expected="none, or 1: image and label pixel on pixel",
+            do="if labels were drawn on the upright picture, turn the pixels (mogrify -auto-orient "
+               "FILE); if not, remove the orientation (exiftool -Orientation= FILE)")
+
+
 def rgb_pixels(picture: Picture, *, thorough: bool = False) -> np.ndarray:
     """The pixels as uint8 (H, W, 3), read-only; other 8-bit modes are converted.
 

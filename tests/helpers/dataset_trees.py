@@ -24,13 +24,13 @@ RAW = {"voc": (0, 20, 255), "ade20k": (0, 1, 150), "cityscapes": (0, 7, 33),
        "context": (0, 1, 59), "context59": (0, 1, 59)}
 
 
-def save(path: Path, array, mode: str | None = None) -> Path:
+def save(path: Path, array, mode: str | None = None, **options) -> Path:
     """Write an array as an image file, in `mode` where Pillow would choose another."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(np.asarray(array, np.uint8))
     if mode == "P":
         image.putpalette([value for index in range(256) for value in (index, 255 - index, 7)])
-    image.save(path)
+    image.save(path, **options)
     return path
 
 

@@ -1,5 +1,6 @@
 """`verify` decodes everything, lists what is wrong, and finds every changed bit."""
 
+import io
 import json
 import random
 import shutil
@@ -201,6 +202,11 @@ def test_interpolated_labels_are_told_from_those_that_are_not(name, factor):
     for filter in (Image.BILINEAR, Image.BICUBIC, Image.LANCZOS):
         with pytest.raises(DataError, match="E-LABEL(?s:.*)nearest neighbour only"):
             check_borders(resized(raw, factor, filter), facts, Path("x.png"))
+    for format in ("JPEG", "WEBP"):
+        file = io.BytesIO()
+        Image.fromarray(raw).save(file, format, quality=95)
+        with pytest.raises(DataError, match="E-LABEL(?s:.*)lossy formats"):
+            check_borders(np.asarray(Image.open(file).convert("L")), facts, Path("x.png"))
 
 
 def test_noise_and_thin_things_are_not_taken_for_interpolation():
