@@ -40,6 +40,7 @@ DECISIVE = (
         "catalog", "layout",  # which files make a split, in which order
         "images", "labelset", "resample", "distortion", "augment", "sampling")),
     "support/decode.py",  # which decoder, and in which mode
+    "support/listing.py",  # which files there are, and which id is whose
     *(f"evaluation/{name}.py" for name in ("metrics", "upsample", "inference")),
     *(f"training/{name}.py" for name in ("recipe", "loss", "loop", "ranks")))
 PACKAGE = Path(__file__).parents[1]
