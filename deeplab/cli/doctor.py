@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from deeplab.data.catalog import DATASETS
+from deeplab.data.catalog import DATASETS, own_label_sets
 from deeplab.data.layout import Layout
 
 FLOORS = {  # weights_only loading is safe since torch 2.10; the others had fixes of safety
@@ -40,7 +40,7 @@ def examine(data_root: Path, results_root: Path) -> Iterator[Finding]:
                   "" if free > FREE_GB else f"free {FREE_GB} GB, or choose --results elsewhere")
     if not os.access(folder, os.W_OK):
         yield Finding("results folder", f"{folder} cannot be written", "choose --results elsewhere")
-    for name, label_set in DATASETS.items():
+    for name, label_set in (DATASETS | own_label_sets()).items():
         yield _dataset(name, label_set.layout, data_root)
 
 
@@ -69,5 +69,6 @@ def _dataset(name: str, layout: Layout, data_root: Path) -> Finding:
     root = layout.root_below(data_root)
     if root is None:
         return Finding(f"dataset {name}", f"not in {data_root}",
-                       f"for small and full: deeplab data prepare {name}")
+                       f"for small and full: deeplab data prepare {name}" if name in DATASETS
+                       else f"put it into {data_root / layout.folders[0]}, or pass --data-root")
     return Finding(f"dataset {name}", f"{root}: splits {', '.join(layout.splits(root)) or 'none'}")

@@ -41,19 +41,20 @@ def main(debug: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def rows(as_json: bool) -> None:
-    """The 16 rows with their published mIoU."""
-    from deeplab.table.rows import load_rows
+    """The 16 rows with their published mIoU, then those of your own datasets."""
+    from deeplab.table.rows import known_rows
     if as_json:
         import json
 
         from deeplab.runs.config import row_facts
-        click.echo(json.dumps([row_facts(row) for row in load_rows().values()], indent=1))
+        click.echo(json.dumps([row_facts(row) for row in known_rows().values()], indent=1))
         return
     click.echo(f"{'row':<18} {'classes':>7} {'crop':>10} {'epochs':>6} {'published mIoU':>15}")
-    for row in load_rows().values():
+    for row in known_rows().values():
         crop = f"{row.crop_height}x{row.crop_width}"
         click.echo(f"{row.row_id:<18} {row.num_classes:>7} {crop:>10} {row.epochs:>6} "
-                   f"{row.published_miou:>14.2f}")
+                   + (f"{row.published_miou:>14.2f}" if row.published_miou is not None
+                      else f"{'your own':>14}"))
 
 
 @main.command()
@@ -139,8 +140,13 @@ def status(profile: str, results_root: Path | None) -> None:
     from deeplab.report.results import run_command, run_folders, run_standing
     from deeplab.runs.status import read_status, status_line, whereabouts
     from deeplab.support.folders import results_folder
+    from deeplab.table.rows import load_rows
     found = run_folders(results_root or results_folder(), get_profile(profile).name)
+    is_own = False
     for row_id, seed, folder in found:
+        if row_id not in load_rows() and not is_own:
+            click.echo("rows of your own, outside the table:")
+            is_own = True
         state = read_status(folder)
         click.echo(status_line(row_id + (f" seed {seed}" if seed else ""), state))
         fit = run_standing(folder)

@@ -92,7 +92,8 @@ class EpochBatches:
             raise DataError.of(
                 "E-BATCH", "fewer training images than one batch", found=self.num_images,
                 expected=f"at least {self.batch_size} images",
-                do="check the split (is the dataset complete?), or choose a smaller batch")
+                do=f"add at least {self.batch_size - self.num_images} labelled images to the split "
+                   "(is the dataset complete?): a step of fewer is not the recipe")
         if self.batch_size % self.world:
             raise UsageError.of(
                 "E-BATCH", "the batch cannot be divided evenly", found=f"{self.world} processes",

@@ -29,7 +29,8 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
 def row_facts_table(experiment: Experiment) -> list[tuple[str, str, str]]:
     """(fact, published recipe, this run): the row and everything derived from it."""
     config, row, settings = experiment.config, experiment.config.row, experiment.settings
-    images = config.label_set.split_sizes
+    images = {row.train_split: len(experiment.train_set), row.eval_split: len(experiment.eval_set),
+              **config.label_set.split_sizes}
     steps = row.epochs * row.steps_per_epoch(images[row.train_split])
     plan = ", ".join(f"{stride}/{rate}" for stride, rate in stage_plan(row.output_stride))
     full = RunConfig.of(row_id=row.row_id, profile="full")

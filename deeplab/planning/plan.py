@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from deeplab.data.catalog import DATASETS, find_root, get_dataset
 from deeplab.miniature.scenes import vocabulary
 from deeplab.miniature.twins import TWIN_OF
 from deeplab.planning.cost import ModelCost, meta_model, model_cost
@@ -17,11 +19,12 @@ from deeplab.planning.gpus import Gpu, get_gpu
 from deeplab.planning.memory import FLOAT, GIB, TrainingMemory, training_memory
 from deeplab.prepare.sources import get_source
 from deeplab.runs.config import RunConfig
-from deeplab.support.errors import ResourceError, UsageError
+from deeplab.support.errors import DataError, ResourceError, UsageError
 from deeplab.training.checkpoint import KEPT
 
 FORWARDS = 3  # a training step costs three forward passes: one, and twice as much backward
 USABLE = 0.9  # of a GPU's memory; the rest is the driver's, or too scattered to use
+ASSUMED_IMAGES = 1000  # in each split of a dataset of one's own that is not there to count
 GB = 1e9
 
 
@@ -74,8 +77,10 @@ class PlanLine:
 
     @property
     def data_gb(self) -> float:
-        """Disk for the dataset, its archives and what is made of them; 0 for a twin."""
+        """Disk for the dataset, its archives and what is made of them; 0 for a twin or own data."""
         if self.config.profile.name == "demo":
+            return 0.0
+        if self.config.row.dataset not in DATASETS:
             return 0.0
         source = get_source(self.config.row.dataset)
         return source.unpacked_gb + sum(archive.gigabytes for archive in source.archives)
@@ -122,9 +127,21 @@ def is_mixed(config: RunConfig) -> bool:
 def split_size(config: RunConfig, split: str) -> int:
     """Images in a split of the real dataset, or of its miniature twin in the demo."""
     if config.profile.name != "demo":
-        return config.label_set.split_sizes[split]
+        return _real_size(config.real_data_root, config.row.dataset, split)
     twin = vocabulary()["sets"][TWIN_OF.get(config.row.dataset, config.row.dataset)]
     return twin["val" if split == "val" else "train"]
+
+
+@functools.cache
+def _real_size(data_root: Path, dataset: str, split: str) -> int:
+    """Images in a split as published or told, or else as they lie there; `ASSUMED` if nowhere."""
+    label_set = get_dataset(dataset)
+    if split in label_set.split_sizes:
+        return label_set.split_sizes[split]
+    try:
+        return len(label_set.layout.samples(find_root(label_set, data_root), split).samples)
+    except DataError:
+        return ASSUMED_IMAGES
 
 
 def check_fits(lines: Sequence[PlanLine]) -> None:

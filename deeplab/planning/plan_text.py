@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from deeplab.planning.cost import PARTS
 from deeplab.planning.gpus import TENSOR_EFFICIENCY, VECTOR_EFFICIENCY
 from deeplab.planning.memory import GIB
-from deeplab.planning.plan import PlanLine, is_mixed
+from deeplab.planning.plan import ASSUMED_IMAGES, PlanLine, is_mixed
 
 # memory by what it holds: a heading, and the fields of `TrainingMemory` that it adds up
 USES = {"weights": ("weights",), "gradients": ("gradients",), "optimiser": ("momentum",),
@@ -74,4 +74,5 @@ def _notes() -> str:
         f"{VECTOR_EFFICIENCY:.0%} of the peak of float32 or {TENSOR_EFFICIENCY:.0%} of that of "
         "tensor cores (fitted to published speeds of a V100), without waiting for data or for "
         "other GPUs. Data: the archives and their content. Run: the checkpoints, one of them "
-        "being written, and the weights.", width=92)
+        "being written, and the weights. A dataset of your own is counted where it lies "
+        f"($DEEPLAB_DATA), or else taken for {ASSUMED_IMAGES:,} images a split.", width=92)

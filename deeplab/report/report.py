@@ -19,7 +19,7 @@ from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
 from deeplab.support.files import TEMPORARY, atomic_write
 from deeplab.support.folders import PROJECT, absolute, results_folder
-from deeplab.table.rows import load_rows
+from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
 
 NOTEBOOK = PROJECT / "notebooks" / "report.ipynb"
@@ -75,8 +75,15 @@ class Report:
 
     @property
     def done(self) -> list[Mapping[str, Any]]:
-        """The results that count: complete, and of today's code, data and libraries."""
-        return [entry for entry in self.entries if entry["state"] == "done"]
+        """The table's results that count: complete, and of today's code, data and libraries."""
+        return [entry for entry in self.entries
+                if entry["state"] == "done" and entry["row_id"] in load_rows()]
+
+    @property
+    def own(self) -> list[Mapping[str, Any]]:
+        """Results of the user's own datasets that count; they stand outside the table."""
+        return [entry for entry in self.entries
+                if entry["state"] == "done" and entry["row_id"] not in load_rows()]
 
     @property
     def page(self) -> str:
@@ -86,7 +93,8 @@ class Report:
                 f"The two mIoU columns are **not comparable**: profile {self.profile} is another "
                 "size of network, schedule and data. Compare the order of the rows, not levels.\n")
         return (f"# The table, profile {self.profile}\n\n{rows} of {len(load_rows())} rows done. "
-                f"{note}\n{self.table}\n" + "".join(f"\n{line}\n" for line in self.notes))
+                f"{note}\n{self.table}\n{self.own_table}"
+                + "".join(f"\n{line}\n" for line in self.notes))
 
     @property
     def table(self) -> str:
@@ -102,13 +110,28 @@ class Report:
                 line.append(cell)
         return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
+    @property
+    def own_table(self) -> str:
+        """A section with the rows of the user's own datasets that were started, if any."""
+        rows = [row_id for row_id in dict.fromkeys(entry["row_id"] for entry in self.entries)
+                if row_id not in load_rows()]
+        if not rows:
+            return ""
+        header = ["row", "backbone", "output stride", f"{self.profile} mIoU (%)", "images",
+                  "minutes", "state"]
+        cells = ([*line[:3], *line[4:]] for line in map(self._cells, rows))  # nothing is published
+        lines = [header, [":---", ":---", *["---:"] * 4, ":---"], *cells]
+        return "\n## Rows of your own, outside the table\n\n" + "".join(
+            f"| {' | '.join(line)} |\n" for line in lines)
+
     def _cells(self, row_id: str) -> list[str]:
-        row = load_rows()[row_id]
+        row = get_row(row_id)
         runs = [entry for entry in self.entries if entry["row_id"] == row_id]
         done = [entry for entry in runs if entry["state"] == "done"]
         states = dict.fromkeys(entry["state"] + " (noted)" * bool(entry["noted"]) for entry in runs)
         minutes = f"{sum(entry['minutes'] for entry in done):.1f}" if done else "—"
-        return [row_id, row.backbone, str(row.output_stride), f"{row.published_miou:.2f}",
+        return [row_id, row.backbone, str(row.output_stride), 
+                "—" if row.published_miou is None else f"{row.published_miou:.2f}",
                 score_text([entry["miou"] for entry in done]),
                 str(done[0]["num_images"]) if done else "—", minutes,
                 ", ".join(states) or "not run"]
@@ -129,17 +152,19 @@ class Report:
     def notes(self) -> list[str]:
         """Libraries whose patch release has changed since results that count were made."""
         return [f"Noted: {entry['row_id']}, seed {entry['seed']}, was made with "
-                f"{'; '.join(entry['noted'])}." for entry in self.done if entry["noted"]]
+                f"{'; '.join(entry['noted'])}." for entry in [*self.done, *self.own]
+                if entry["noted"]]
 
     @property
     def minutes(self) -> float:
         """Training and evaluation of all results that count, one after the other."""
-        return sum(entry["minutes"] for entry in self.done)
+        return sum(entry["minutes"] for entry in [*self.done, *self.own])
 
     @property
     def deviations(self) -> list[int]:
         """The numbers of the departures from the recipe that any result makes."""
-        return sorted({number for entry in self.done for number in entry["deviations"]})
+        return sorted({number for entry in [*self.done, *self.own]
+                       for number in entry["deviations"]})
 
 
 def score_text(scores: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from deeplab.runs.config import RunConfig
 from deeplab.runs.result import Standing, standing
 from deeplab.support.files import atomic_write, read_json
-from deeplab.table.rows import load_rows
+from deeplab.table.rows import known_rows, load_rows
 
 COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", "published_miou",
            "miou", "num_images", "eval_split", "inference", "steps", "complete", "minutes",
@@ -17,7 +17,7 @@ COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", 
 
 
 def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
-    """One entry per row and seed that was started, in the order of the table.
+    """One entry per row and seed that was started, in the order of the table, then own rows.
 
     Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete", "unscored" or
     "unfinished"), `changed` (what made it stale), `noted` (libraries whose patch release differs
@@ -34,10 +34,10 @@ def published_here(results_root: Path, profile: str) -> dict[str, dict[str, Any]
 
 
 def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]:
-    """(row_id, seed, folder) of every run that was started, in the order of the table."""
+    """(row_id, seed, folder) of every run that was started: the table's in its order, own ones."""
     found = {row_id: {int(folder.name.removeprefix("seed")): folder
                       for folder in (results_root / profile / row_id).glob("seed*")
-                      if folder.name.removeprefix("seed").isdigit()} for row_id in load_rows()}
+                      if folder.name.removeprefix("seed").isdigit()} for row_id in known_rows()}
     return [(row_id, seed, folder) for row_id, seeds in found.items()
             for seed, folder in sorted(seeds.items())]
 
@@ -82,6 +82,13 @@ def table_csv(entries: list[dict[str, Any]]) -> str:
 
 
 def write_table(results_root: Path, profile: str) -> Path:
-    """Write `table.csv` of a profile from its results; returns its path."""
-    table = table_csv(collect(results_root, profile))
-    return atomic_write(results_root / profile / "table.csv", table)
+    """Write `table.csv` of a profile from its results, and `own.csv`; returns the first's path.
+
+    `own.csv` has the rows of the user's own datasets, where such were run.
+    """
+    entries, folder = collect(results_root, profile), results_root / profile
+    own = [entry for entry in entries if entry["row_id"] not in load_rows()]
+    if own:
+        atomic_write(folder / "own.csv", table_csv(own))
+    return atomic_write(folder / "table.csv", table_csv(
+        [entry for entry in entries if entry["row_id"] in load_rows()]))

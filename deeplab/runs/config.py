@@ -130,7 +130,7 @@ class RunConfig(Parameters):
         """Steps between evaluations."""
         if self.profile.steps:
             return -(-self.profile.steps // self.profile.evaluations)
-        return EPOCHS_BETWEEN_EVALUATIONS * (num_images // self.batch_size)
+        return EPOCHS_BETWEEN_EVALUATIONS * max(1, num_images // self.batch_size)
 
     def checkpoint_every(self, num_images: int) -> int:
         """Steps between checkpoints: an epoch of the full recipe, less of a shortened one."""

@@ -66,11 +66,16 @@ def load_rows() -> dict[str, Row]:
     return {row.row_id: row for row in rows}
 
 
+def known_rows() -> dict[str, Row]:
+    """The rows of the table, then those of the user's own datasets."""
+    return load_rows() | own_rows()
+
+
 def get_row(row_id: str) -> Row:
     """The row called `row_id`; raises `UsageError` (E-ROW) with the nearest names."""
-    rows = load_rows()
-    if row_id not in rows:
-        rows = rows | own_rows()
+    if row_id in load_rows():
+        return load_rows()[row_id]
+    rows = known_rows()
     if row_id not in rows:
         raise unknown("E-ROW", "row", row_id, rows)
     return rows[row_id]
@@ -89,12 +94,16 @@ def own_rows() -> dict[str, Row]:
 
 
 def match_rows(patterns: Sequence[str]) -> list[str]:
-    """The row ids that fit any of the shell-style `patterns`, all rows if there are none.
+    """The row ids that fit any of the shell-style `patterns`, all of the table if there are none.
 
-    Raises `UsageError` (E-ROW) for a pattern that fits no row.
+    A pattern that fits no row of the table may name rows of one's own. Raises `UsageError`
+    (E-ROW) for one that fits no row at all.
     """
+    found: dict[str, None] = {} if patterns else dict.fromkeys(load_rows())
     for pattern in patterns:
-        if not fnmatch.filter(load_rows(), pattern):
-            raise unknown("E-ROW", "row", pattern, load_rows())
-    return [row_id for row_id in load_rows()
-            if not patterns or any(fnmatch.fnmatchcase(row_id, pattern) for pattern in patterns)]
+        hits = fnmatch.filter(load_rows(), pattern) or fnmatch.filter(own_rows(), pattern)
+        if not hits:
+            raise unknown("E-ROW", "row", pattern, known_rows())
+        found |= dict.fromkeys(hits)
+    order = list(known_rows() if found.keys() - load_rows().keys() else load_rows())
+    return sorted(found, key=order.index)

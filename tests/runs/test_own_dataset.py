@@ -9,6 +9,8 @@ from lively import lively_state
 from PIL import Image
 
 from deeplab.cli.main import main
+from deeplab.planning.plan import split_size
+from deeplab.report.report import Report
 from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
 from deeplab.support.errors import DataError, UsageError
@@ -109,6 +111,36 @@ def test_it_has_no_miniature_twin_and_no_published_score(leaves):
     facts = {"row_id": "leaf_r50_d8", "profile": "full", "miou": 50.0, "num_images": 2, "seed": 0,
              "class_iou": {"oak": 50.0}, "complete": True, "published_miou": None}
     assert "Nothing is published" in verdict(facts)
+
+
+def test_rows_status_plan_table_and_report_know_it_outside_the_table(leaves, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPLAB_DATA", str(leaves))
+    assert "leaf_r101_d8" in invoke("rows") and "your own" in invoke("rows")
+    assert '"leaf_r50_d8"' in invoke("rows", "--json")
+    assert match_rows(["leaf_*_d8"]) == ["leaf_r50_d8", "leaf_r101_d8"]
+    assert match_rows(["leaf_r50_d16", "voc_r50_d8"]) == ["voc_r50_d8", "leaf_r50_d16"]
+    assert "leaf_r50_d16" in invoke("plan", "leaf_r50_d16", "--gpu", "T4")
+    assert "leaf_r50_d16" in invoke("table", "--rows", "leaf_r50_*", "--profile", "small",
+                                    "--dry-run")
+    folder = RunConfig.of(row_id="leaf_r50_d16", profile="small", results_root=tmp_path).folder
+    folder.mkdir(parents=True)
+    shown = invoke("status", "--profile", "small", "--results", tmp_path)
+    assert shown.startswith("rows of your own, outside the table:\nleaf_r50_d16")
+    facts = {"row_id": "leaf_r50_d16", "seed": 0, "state": "done", "noted": [], "miou": 50.0,
+             "minutes": 1.0, "num_images": 2, "deviations": []}
+    report = Report(tmp_path, "small", [facts])
+    assert report.done == [] and report.own == [facts] and "0 of 16 rows done" in report.page
+    assert "## Rows of your own, outside the table" in report.page
+    assert "| leaf_r50_d16 | resnet50 | 16 | 50.00 | 2 | 1.0 | done |" in report.page
+
+
+def test_its_plan_counts_what_lies_there_or_says_what_it_assumes(leaves, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPLAB_DATA", str(leaves))
+    config = RunConfig.of(row_id="leaf_r50_d16", profile="small")
+    assert (split_size(config, "train"), split_size(config, "val")) == (8, 2)
+    monkeypatch.setenv("DEEPLAB_DATA", str(tmp_path / "nowhere"))
+    assert split_size(RunConfig.of(row_id="leaf_r50_d16", profile="small"), "val") == 1000
+    assert "1,000 images a split" in " ".join(invoke("plan", "leaf_r50_d8", "--gpu", "T4").split())
 
 
 def test_a_mistyped_row_of_it_is_answered_with_the_nearest(leaves):
