@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from deeplab.figures.plots import figure, house_style
+from deeplab.figures.plots import house_style, note, subplots
 from deeplab.figures.table import DEPTH_LOOKS, Entries, row_means
 
 STRIDES = ("d16", "d8")  # left to right
@@ -46,8 +46,7 @@ def order_plot(entries: Entries, profile: str) -> Figure:
     datasets = list(dict.fromkeys(entry["dataset"] for entry in entries))
     sources = {"published,\nreal data": row_means(entries, "published_miou"),
                f"ours,\nprofile {profile}": row_means(entries)}
-    fig = figure(5.6)
-    grid = fig.subplots(2, len(datasets), squeeze=False)
+    fig, grid = subplots(5.6, 2, len(datasets), squeeze=False)
     for line, (text, scores) in zip(grid, sources.items(), strict=True):
         for axes, dataset in zip(line, datasets, strict=True):
             _slopes(axes, scores, dataset)
@@ -76,9 +75,8 @@ def _slopes(axes, scores: Mapping[str, float], dataset: str) -> None:
         is_close = max(column) - min(column) < margin
         for score in column:
             align = "center" if not is_close else "bottom" if score == max(column) else "top"
-            axes.annotate(f"{score:.1f}", (place, score), textcoords="offset points",
-                          xytext=(-8, 0) if place == 0 else (8, 0), va=align,
-                          ha="right" if place == 0 else "left")
+            note(axes, f"{score:.1f}", (place, score), 8 if place else -8, 0, va=align,
+                 ha="left" if place else "right")
     axes.set(xlim=(-0.9, 1.9), xticks=sorted(shown), yticks=(),
              xticklabels=[STRIDES[place].upper() for place in sorted(shown)],
              ylim=(min(values) - margin, max(values) + margin))

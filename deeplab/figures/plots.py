@@ -11,9 +11,11 @@ import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -56,6 +58,27 @@ def figure(height: float, *, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
+def subplots(height: float, rows: int = 1, columns: int = 1, *, width: float = WIDTH,
+             **layout: Any) -> tuple[Figure, Any]:
+    """A figure of `width` x `height` inches and its axes, as `Figure.subplots` gives them."""
+    fig = figure(height, width=width)
+    return fig, fig.subplots(rows, columns, **layout)
+
+
+def finish(axes: Axes, *, grid: str = "y", **settings: Any) -> None:
+    """Set what an axes is given, rule it ("x", "y", "both" or "") and put its legend beside it."""
+    axes.set(**settings)
+    if grid:
+        axes.grid(axis=grid)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def note(axes: Axes, text: str, place: tuple[float, float], right: float, up: float,
+         **alignment: Any) -> None:
+    """Write `text` so many points to the right of a place in the data and above it."""
+    axes.annotate(text, place, xytext=(right, up), textcoords="offset points", **alignment)
+
+
 def words_only(text: str) -> Figure:
     """A figure that holds one sentence, where there is nothing to draw."""
     fig = figure(0.6)
@@ -87,14 +110,23 @@ def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, li
 
 
 @house_style
+def row_of(pictures: Mapping[str, np.ndarray], *, height: float, **look: Any) -> Figure:
+    """Images (H, W, 3) or maps (H, W), each below its title; `look` is set on each of them."""
+    fig, axes = subplots(height, 1, len(pictures), squeeze=False)
+    for ax, (title, pixels) in zip(axes[0], pictures.items(), strict=True):
+        picture(ax, pixels, title)
+        ax.images[0].set(**look)
+    return fig
+
+
+@house_style
 def side_by_side(pictures: Mapping[str, np.ndarray], label_set: LabelSet, *, height: float = 2.9,
                  rows: int = 1) -> Figure:
     """Images uint8 (H, W, 3) and, in colour, labels (H, W), each below its title.
 
     The classes of the labels are named below; `height` of the figure is in inches.
     """
-    fig = figure(height)
-    grid = fig.subplots(rows, -(-len(pictures) // rows), squeeze=False)
+    fig, grid = subplots(height, rows, -(-len(pictures) // rows), squeeze=False)
     for axes, (title, pixels) in zip(grid.flat, pictures.items(), strict=True):
         is_label = pixels.ndim == 2
         picture(axes, label_colours(pixels, label_set) if is_label else pixels, title,

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from deeplab.figures.plots import BLUE, GREY, figure, house_style
+from deeplab.figures.plots import BLUE, GREY, figure, house_style, note
 from deeplab.figures.table import Entries, row_means
 from deeplab.table.verdict import is_comparable, tolerance
 
@@ -59,8 +59,8 @@ def _dumbbell(axes, place: int, published: float, ours: float, allowed: float) -
     axes.plot((published, ours), (place, place), color=GREY)
     axes.plot(published, place, "D", color="black", markerfacecolor="white")
     axes.plot(ours, place, "o", color=BLUE)
-    axes.annotate(f"{ours - published:+.2f}", (max(published + allowed, ours), place),
-                  xytext=(9, 0), textcoords="offset points", va="center")
+    note(axes, f"{ours - published:+.2f}", (max(published + allowed, ours), place), 9, 0,
+         va="center")
 
 
 @house_style

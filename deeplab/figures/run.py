@@ -17,7 +17,7 @@ from deeplab.data.augment import MEAN, STD
 from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, WIDTH, class_legend, classes_by_area,
-                                   figure, house_style, picture, words_only)
+                                   figure, house_style, note, picture, subplots, words_only)
 from deeplab.runs.experiment import Experiment, Outcome
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
@@ -67,8 +67,7 @@ def loss_curves(log: Sequence[Mapping[str, Any]]) -> Figure:
     """Loss of the logged steps, whole and auxiliary, and the learning rate of each."""
     steps = [line for line in log if "loss" in line]
     step = [line["step"] for line in steps]
-    fig = figure(3.2)
-    left, right = fig.subplots(1, 2, width_ratios=(3, 2))
+    fig, (left, right) = subplots(3.2, 1, 2, width_ratios=(3, 2))
     for key, text, colour, style in (("loss", "whole loss", BLUE, "-"),
                                      ("loss_aux", "auxiliary part", ORANGE, "--")):
         left.plot(step, [line[key] for line in steps], style, color=colour, label=text)
@@ -88,12 +87,10 @@ def miou_over_time(log: Sequence[Mapping[str, Any]]) -> Figure:
     points = [(line["step"], line["miou"]) for line in log if line.get("miou") is not None]
     if not points:
         return words_only(NO_SCORE)
-    fig = figure(3.0)
-    axes = fig.subplots()
+    fig, axes = subplots(3.0)
     axes.plot(*zip(*points, strict=True), marker="o", color=BLUE)
     for step, miou in points:
-        axes.annotate(f"{miou:.1f}", (step, miou), xytext=(0, 8), textcoords="offset points",
-                      ha="center")
+        note(axes, f"{miou:.1f}", (step, miou), 0, 8, ha="center")
     last = points[-1]
     axes.set(title=f"{last[1]:.2f} % mIoU after {last[0]} steps", xlabel="step",
              ylabel="mIoU (per cent)", xlim=(0, 1.05 * last[0]),

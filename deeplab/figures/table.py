@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from deeplab.figures.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, figure, house_style
+from deeplab.figures.plots import (BLUE, GREEN, GREY, ORANGE, PURPLE, RED, figure, house_style,
+                                   note, subplots)
 
 Entries = Sequence[Mapping[str, Any]]
 COLOURS = {"voc": BLUE, "ade20k": ORANGE, "cityscapes": GREEN, "context": RED,
@@ -75,8 +76,7 @@ def training_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     tops = [1.1 * max((value for points in series.values() for _, value in points), default=1)
             for series in (losses, scores)]
     lines = math.ceil(len(logs) / ACROSS)
-    fig = figure(1.75 * lines + 0.7)
-    grid = fig.subplots(lines, ACROSS, squeeze=False)
+    fig, grid = subplots(1.75 * lines + 0.7, lines, ACROSS, squeeze=False)
     for axes in grid.flat[len(logs):]:
         axes.set_axis_off()
     for place, (row_id, axes) in enumerate(zip(logs, grid.flat, strict=False)):
@@ -142,9 +142,8 @@ def _name_ends(axes, ends: Mapping[str, tuple[float, float]]) -> None:
     lowest = -math.inf
     for dataset, (cost, score) in sorted(ends.items(), key=lambda item: item[1][1]):
         lowest = max(score, lowest + 0.06 * (top - bottom))
-        axes.annotate(dataset, (cost, lowest), xytext=(10, 0), textcoords="offset points",
-                      va="center", color=COLOURS.get(dataset, GREY),
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+        note(axes, dataset, (cost, lowest), 10, 0, va="center", color=COLOURS.get(dataset, GREY),
+             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
 
 
 def _mean(values: Sequence[float | None]) -> float:

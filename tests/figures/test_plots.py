@@ -71,3 +71,19 @@ def test_show_can_give_a_caption_and_write_the_picture(shown, tmp_path):
     (picture, _), (words, _) = shown
     assert words.data == "*Look here.*"
     assert base64.b64decode(picture["image/png"]) == (tmp_path / "a" / "b.png").read_bytes()
+
+
+def test_a_row_of_maps_has_a_title_and_the_same_look_each():
+    fig = plots.row_of({"a": np.eye(3), "b": np.zeros((3, 3))}, height=2, cmap="gray", clim=(0, 1))
+    assert [ax.get_title("center") for ax in fig.axes] == ["a", "b"]
+    assert [ax.images[0].get_clim() for ax in fig.axes] == [(0, 1)] * 2
+
+
+def test_a_note_stands_beside_its_place_and_a_finished_chart_has_its_legend():
+    fig, axes = plots.subplots(2)
+    axes.plot([1, 2], label="one")
+    plots.note(axes, "here", (0, 1), 5, -3)
+    plots.finish(axes, xlabel="x", grid="")
+    assert (axes.texts[0].xy, axes.texts[0].xyann) == ((0, 1), (5, -3))
+    assert axes.get_xlabel() == "x"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one"]

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, RED, SKY, figure, house_style,
-                                   picture)
+from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, RED, SKY, figure, finish,
+                                   house_style, note, picture, subplots)
 from deeplab.miniature.scenes import Painter
 from deeplab.model.atrous import taps_inside
 
@@ -51,8 +51,7 @@ def opening(rates: Sequence[int] = RATES, *, output_stride: int = 16) -> Figure:
 @house_style
 def tap_maps(side: int, rates: Sequence[int]) -> Figure:
     """How many taps fall inside a map of side x side cells, at every position, per rate."""
-    fig = figure(3.4)
-    axes = fig.subplots(1, len(rates))
+    fig, axes = subplots(3.4, 1, len(rates))
     edges = [0.5, *(np.array(COUNTS[:-1]) + np.array(COUNTS[1:])) / 2, 9.5]
     for ax, rate in zip(axes, rates, strict=True):
         taps = taps_inside(side, side, rate=rate).numpy()
@@ -70,8 +69,7 @@ def valid_taps(shares: Mapping[int, Mapping[int, float]], *, side: int) -> Figur
     `shares[rate][count]` is in [0, 1]. The paper draws 1, 4 and 9; 2 and 6 are dashed here.
     Dotted are ASPP's rates at output stride 8, where they are doubled (Sec. 3.3).
     """
-    fig = figure(3.6)
-    axes = fig.subplots()
+    fig, axes = subplots(3.6)
     styles = {9: (BLUE, "-"), 6: (SKY, "--"), 4: (ORANGE, "-"), 2: (GREEN, "--"), 1: (RED, "-")}
     for count, (colour, line) in styles.items():
         values = [shares[rate].get(count, 0) for rate in shares]
@@ -80,26 +78,22 @@ def valid_taps(shares: Mapping[int, Mapping[int, float]], *, side: int) -> Figur
     doubled = [2 * rate for rate in RATES]
     axes.vlines(doubled, 0, 1, color=GREY, linewidth=1.5, linestyle=":",
                 label=f"rates {', '.join(map(str, doubled))}")
-    axes.set(xlabel=f"atrous rate on a map of {side} x {side} cells", ylim=(0, 1.02),
-             ylabel="share of positions", xlim=(1, max(shares)))
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, xlabel=f"atrous rate on a map of {side} x {side} cells", ylim=(0, 1.02),
+           ylabel="share of positions", xlim=(1, max(shares)), grid="")
     return fig
 
 
 @house_style
 def parameter_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     """Parameters of several ASPPs, (name, part, number), stacked by part."""
-    fig = figure(2.4)
-    axes = fig.subplots()
+    fig, axes = subplots(2.4)
     names, start = list(counts), np.zeros(len(counts))
     for part, colour in zip(next(iter(counts.values())), LINES, strict=False):
         values = np.array([counts[name][part] for name in names]) / 1e6
         axes.barh(names, values, left=start, color=colour, edgecolor="white", label=part)
         start += values
     for row, total in enumerate(start):
-        axes.annotate(f"{total:.1f}", (total, row), xytext=(4, 0), va="center",
-                      textcoords="offset points")
-    axes.set(xlabel="millions of parameters", xlim=(0, 1.1 * start.max()))
+        note(axes, f"{total:.1f}", (total, row), 4, 0, va="center")
     axes.invert_yaxis()
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, xlabel="millions of parameters", xlim=(0, 1.1 * start.max()), grid="")
     return fig

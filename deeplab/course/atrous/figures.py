@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from deeplab.figures.plots import BLUE, GREY, LINES, figure, house_style, picture
+from deeplab.figures.plots import BLUE, GREY, LINES, figure, house_style, row_of
 from deeplab.miniature.scenes import Painter
 from deeplab.model.atrous import atrous_conv1d, field_of_view, footprint
 
@@ -33,16 +33,11 @@ def mean_of_nine(image: np.ndarray, rate: int) -> np.ndarray:
     return mean[:, 0].numpy().transpose(1, 2, 0).round().astype(np.uint8)
 
 
-@house_style
 def opening(rates: Sequence[int] = (1, 16, 64)) -> Figure:
     """One picture under the same nine weights at several rates."""
     image = drawn_picture(AIRFIELD)
-    fig = figure(2.1)
-    axes = fig.subplots(1, 1 + len(rates))
-    picture(axes[0], image, "picture")
-    for ax, rate in zip(axes[1:], rates, strict=True):
-        picture(ax, mean_of_nine(image, rate), f"mean of nine, rate {rate}")
-    return fig
+    return row_of({"picture": image, **{f"mean of nine, rate {rate}": mean_of_nine(image, rate)
+                                        for rate in rates}}, height=2.1)
 
 
 @house_style
@@ -71,22 +66,15 @@ def on_a_line(x: Tensor, w: Tensor, *, rates: Sequence[int] = (1, 2, 3)) -> Figu
     return fig
 
 
-@house_style
 def boards(size: int = 14, *, rates: Sequence[int] = (1, 2, 3, 4)) -> Figure:
     """A checkerboard of single cells, and its mean of nine at several rates, interior only."""
     board = (np.indices((size, size)).sum(0) % 2).astype(np.float32)
-    fig = figure(2.1)
-    axes = fig.subplots(1, 1 + len(rates))
-    grey = {"cmap": "gray", "clim": (0, 1)}
-    picture(axes[0], board, "checkerboard")
-    axes[0].images[0].set(**grey)
-    for ax, rate in zip(axes[1:], rates, strict=True):
-        tiles = torch.from_numpy(np.tile(board, (3, 3)))[None, None]
+    shown, tiles = {"checkerboard": board}, torch.from_numpy(np.tile(board, (3, 3)))[None, None]
+    for rate in rates:
         mean = F.conv2d(tiles, torch.full((1, 1, 3, 3), 1 / 9), padding=rate, dilation=rate)
         mean = mean[0, 0, size:2 * size, size:2 * size].numpy()
-        picture(ax, mean, f"rate {rate}: {100 * np.ptp(mean):.0f} % left")
-        ax.images[0].set(**grey)
-    return fig
+        shown[f"rate {rate}: {100 * np.ptp(mean):.0f} % left"] = mean
+    return row_of(shown, height=2.1, cmap="gray", clim=(0, 1))
 
 
 @house_style

@@ -13,7 +13,7 @@ from deeplab.data.catalog import DATASETS, SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure, house_style,
-                                   picture, side_by_side)
+                                   picture, side_by_side, subplots)
 from deeplab.miniature.twins import STAMP, miniature
 
 OPENING_IMAGES = {"voc": 2, "ade20k": 0, "cityscapes": 1, "context": 2, "context59": 2}
@@ -67,8 +67,7 @@ def class_shares(shares: Mapping[str, np.ndarray], label_set: LabelSet) -> Figur
     """Per cent of the pixels that each class covers, one marker per split, largest first."""
     first = next(iter(shares.values()))
     order = np.argsort(-first, kind="stable")
-    fig = figure(0.22 * len(order) + 1.1)
-    axes = fig.subplots()
+    fig, axes = subplots(0.22 * len(order) + 1.1)
     for (split, values), colour, mark in zip(shares.items(), (BLUE, ORANGE), "os", strict=True):
         axes.plot(100 * values[order], np.arange(len(order)), mark, color=colour, label=split)
     axes.set(yticks=range(len(order)), yticklabels=[label_set.classes[index] for index in order],

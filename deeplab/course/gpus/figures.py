@@ -15,7 +15,8 @@ from deeplab.course.gpus.two_processes import demo_batch
 from deeplab.course.quick import demo_experiment
 from deeplab.data.augment import EvalTransform
 from deeplab.data.labelset import LabelSet
-from deeplab.figures.plots import BLUE, GREY, LINES, ORANGE, RED, figure, house_style, side_by_side
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, RED, finish, house_style, note,
+                                   side_by_side, subplots)
 from deeplab.planning.memory import GIB
 from deeplab.planning.plan import PlanLine
 
@@ -36,8 +37,7 @@ def demo_gradients() -> Tensor:
 def gradient_sizes(gradients: Tensor, scales: Sequence[float]) -> Figure:
     """Histograms of |gradient| times each scale, beside what float16 can hold."""
     sizes = gradients[gradients.abs() > SMALL_ONES].abs().log2().numpy()
-    fig = figure(3.2)
-    axes = fig.subplots()
+    fig, axes = subplots(3.2)
     edges = np.arange(-50, 20)
     for scale, colour, dash in zip(scales, (BLUE, ORANGE, RED), ("-", "--", ":"), strict=False):
         counts, _ = np.histogram(sizes + np.log2(scale), edges)
@@ -46,9 +46,9 @@ def gradient_sizes(gradients: Tensor, scales: Sequence[float]) -> Figure:
     axes.axvspan(edges[0], ZERO, color=GREY, alpha=0.3, linewidth=0, label="0 in float16")
     axes.axvspan(TOP, edges[-1], color=RED, alpha=0.3, linewidth=0, label="infinite")
     ticks = range(-48, 17, 8)
-    axes.set(xlabel="size of a gradient", ylabel="per cent of gradients", xlim=(-50, 19),
-             xticks=ticks, xticklabels=[f"$2^{{{power}}}$" for power in ticks], ylim=(0, None))
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, xlabel="size of a gradient", ylabel="per cent of gradients", xlim=(-50, 19),
+           xticks=ticks, xticklabels=[f"$2^{{{power}}}$" for power in ticks], ylim=(0, None),
+           grid="")
     return fig
 
 
@@ -71,8 +71,7 @@ def precisions(image: np.ndarray, predictions: Mapping[str, np.ndarray],
 @house_style
 def memory(lines: Sequence[PlanLine]) -> Figure:
     """Memory of a step on each GPU, one bar for each plan, by what it is for."""
-    fig = figure(3.2)
-    axes = fig.subplots()
+    fig, axes = subplots(3.2)
     bottom = np.zeros(len(lines))
     for field, colour in zip(fields(lines[0].memory), LINES, strict=False):
         height = np.array([getattr(line.memory, field.name) / GIB for line in lines])
@@ -80,8 +79,7 @@ def memory(lines: Sequence[PlanLine]) -> Figure:
                  linewidth=0.5, label=field.name)
         bottom += height
     for place, total in enumerate(bottom):
-        axes.annotate(f"{total:.1f}", (place, total), (0, 3), textcoords="offset points",
-                      ha="center")
+        note(axes, f"{total:.1f}", (place, total), 0, 3, ha="center")
     names = [f"{line.config.world} GPU{'s' * (line.config.world > 1)}\n"
              f"{line.config.batch_size // line.config.world} images each" for line in lines]
     axes.set(xticks=range(len(lines)), xticklabels=names, ylabel="GiB on each GPU",

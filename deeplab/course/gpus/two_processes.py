@@ -50,7 +50,7 @@ def findings(ranks: Ranks) -> dict[str, Any]:
     """
     model, image, label = demo_batch()
     part = range(len(image))[ranks.rank::ranks.world]
-    mine, taught = image[list(part)], label[list(part)]
+    mine = image[list(part)]
     uneven = label.clone()
     uneven[::ranks.world, : label.shape[1] // 2] = 255  # half of the first process's pixels
     found: dict[str, Any] = {"images": len(part)}

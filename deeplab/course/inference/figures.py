@@ -16,8 +16,8 @@ from deeplab.data.augment import EvalTransform
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.inference import Inference, predict, window_slices
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, figure, house_style, picture,
-                                   side_by_side)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, figure, finish, house_style,
+                                   note, row_of, side_by_side, subplots)
 from deeplab.model.network import DeepLabV3, build_model
 
 ROW, STEPS = "voc_r50_d16", 300
@@ -39,13 +39,12 @@ def opening() -> Figure:
     experiment, model = demo_experiment(ROW), trained_demo_model(ROW, steps=STEPS)
     image, label = experiment.eval_set[STREET]
     x, fine = EvalTransform(experiment.config.resize)(image), finer(model)
-    height, width = label.shape
-    looks = Inference(scales=SCALES, flip=True)
+    size = dict(zip(("height", "width"), label.shape, strict=True))
     panels = {"image": image, "label": label,
-              "output stride 16": predict(model, x, height=height, width=width),
-              "output stride 8": predict(fine, x, height=height, width=width),
-              "8, scales and flip": predict(fine, x, height=height, width=width,
-                                            inference=looks)}
+              "output stride 16": predict(model, x, **size),
+              "output stride 8": predict(fine, x, **size),
+              "8, scales and flip": predict(fine, x, **size,
+                                            inference=Inference(scales=SCALES, flip=True))}
     return side_by_side(panels, experiment.config.label_set, height=2.5)
 
 
@@ -53,8 +52,7 @@ def opening() -> Figure:
 def windows(height: int, width: int, *, window: int, stride: int) -> Figure:
     """How often each pixel of an image is seen by square windows, and where they lie."""
     visits = np.zeros((height, width), int)
-    fig = figure(3.4, width=6.0)
-    axes = fig.subplots()
+    fig, axes = subplots(3.4, width=6.0)
     places = [(rows, columns) for rows in window_slices(height, window=window, stride=stride)
               for columns in window_slices(width, window=window, stride=stride)]
     for index, (rows, columns) in enumerate(places):
@@ -81,8 +79,7 @@ def scores(paper: Mapping[str, float], demo: Mapping[str, float]) -> Figure:
         numbers = list(values.values())
         ax.plot(range(len(numbers)), numbers, "o-", color=colour)
         for place, number in enumerate(numbers):
-            ax.annotate(f"{number:.1f}", (place, number), (-6, 6), textcoords="offset points",
-                        ha="right")
+            note(ax, f"{number:.1f}", (place, number), -6, 6, ha="right")
         ax.set(xticks=range(len(numbers)), xticklabels=list(values), ylabel="mIoU, per cent",
                xlim=(-0.6, len(numbers) - 0.6),
                ylim=(min(numbers) - 1, max(numbers) + 1))
@@ -91,43 +88,34 @@ def scores(paper: Mapping[str, float], demo: Mapping[str, float]) -> Figure:
     return fig
 
 
-@house_style
 def bands(image: np.ndarray, label: np.ndarray, widths: Sequence[int],
           label_set: LabelSet) -> Figure:
     """An image uint8 (h, w, 3), its label (h, w), and what bands of these widths keep of it."""
-    fig = figure(1.9)
-    axes = fig.subplots(1, 2 + len(widths))
-    picture(axes[0], image, "image")
-    picture(axes[1], label_colours(label, label_set), "label")
-    for ax, width in zip(axes[2:], widths, strict=True):
-        colours = label_colours(label, label_set)
-        colours[~border_band(label, width)] = 255
-        picture(ax, colours, f"within {width} pixel{'s' * (width > 1)}")
-    return fig
+    colours = label_colours(label, label_set)
+    return row_of({"image": image, "label": colours, **{
+        f"within {width} pixel{'s' * (width > 1)}":
+            np.where(border_band(label, width)[..., None], colours, 255)
+        for width in widths}}, height=1.9)
 
 
 @house_style
 def band_curves(widths: Sequence[int], values: Mapping[str, Sequence[float]],
                 everywhere: Mapping[str, float]) -> Figure:
     """mIoU in the band by its width, one line per network, and dotted on all pixels."""
-    fig = figure(3.0)
-    axes = fig.subplots()
+    fig, axes = subplots(3.0)
     for (name, numbers), colour, mark in zip(values.items(), (BLUE, ORANGE), MARKS, strict=False):
         axes.plot(widths, numbers, mark, color=colour, label=name)
         axes.axhline(everywhere[name], color=colour, linewidth=1, linestyle=":",
                      label=f"{name}, all pixels")
-    axes.set(xlabel="width of the band, pixels", ylabel="mIoU, per cent", xticks=widths,
-             ylim=(0, 1.1 * max(everywhere.values())), xlim=(0, None))
-    axes.grid(axis="y")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, xlabel="width of the band, pixels", ylabel="mIoU, per cent", xticks=widths,
+           ylim=(0, 1.1 * max(everywhere.values())), xlim=(0, None))
     return fig
 
 
 @house_style
 def reliability_diagram(found: Mapping[str, Reliability]) -> Figure:
     """Accuracy by confidence, a line per network, above how many pixels are how sure."""
-    fig = figure(3.8)
-    above, below = fig.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    fig, (above, below) = subplots(3.8, 2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="calibrated")
     for place, ((name, one), colour, mark) in enumerate(
             zip(found.items(), (BLUE, ORANGE), MARKS, strict=False)):
@@ -135,8 +123,6 @@ def reliability_diagram(found: Mapping[str, Reliability]) -> Figure:
         share = 100 * one.count / one.count.sum()
         middle = (np.arange(len(share)) + 0.32 + 0.36 * place) / len(share)
         below.bar(middle, share, 0.34 / len(share), color=colour)
-    above.set(ylabel="share right", ylim=(0, 1), xlim=(0, 1))
     below.set(xlabel="confidence", ylabel="% of pixels")
-    above.grid(True)
-    above.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(above, ylabel="share right", ylim=(0, 1), xlim=(0, 1), grid="both")
     return fig

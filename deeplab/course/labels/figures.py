@@ -15,7 +15,7 @@ from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area, figure,
-                                   house_style, picture, side_by_side)
+                                   finish, house_style, picture, side_by_side, subplots)
 from deeplab.miniature.twins import miniature
 from deeplab.support.void import IGNORE_INDEX
 
@@ -62,8 +62,7 @@ def numbers(values: Mapping[str, np.ndarray], label_set: LabelSet) -> Figure:
 def matrix(confusion: Tensor, names: Sequence[str], *, chosen: int) -> Figure:
     """A small confusion matrix with its numbers, and what the IoU of one class reads from it."""
     size = len(names)
-    fig = figure(3.6, width=6.5)
-    axes = fig.subplots()
+    fig, axes = subplots(3.6, width=6.5)
     axes.imshow(np.ones((size, size)), cmap="Greys", vmin=0, vmax=4)
     for (row, column), count in np.ndenumerate(confusion.numpy()):
         on_cross = chosen in (row, column)
@@ -77,27 +76,24 @@ def matrix(confusion: Tensor, names: Sequence[str], *, chosen: int) -> Figure:
                                  label=text))
     hit = int(confusion[chosen, chosen])
     either = int(confusion[chosen].sum() + confusion[:, chosen].sum()) - hit
-    axes.set(xticks=range(size), yticks=range(size), xticklabels=names, yticklabels=names,
-             xlabel="prediction", ylabel="truth",
-             title=f"IoU of {names[chosen]}: {hit} of {either} pixels on the cross")
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    finish(axes, xticks=range(size), yticks=range(size), xticklabels=names, yticklabels=names,
+           xlabel="prediction", ylabel="truth", grid="",
+           title=f"IoU of {names[chosen]}: {hit} of {either} pixels on the cross")
     return fig
 
 
 @house_style
 def scores(confusions: Mapping[str, Tensor]) -> Figure:
     """Pixel accuracy and mIoU of several predictors side by side, in per cent."""
-    fig = figure(0.55 * len(confusions) + 1.4)
-    axes = fig.subplots()
+    fig, axes = subplots(0.55 * len(confusions) + 1.4)
     places = np.arange(len(confusions))
     for offset, measure, text, colour in ((-0.19, pixel_accuracy, "pixel accuracy", GREY),
                                           (0.19, mean_iou, "mIoU", BLUE)):
         bars = axes.barh(places + offset, [measure(one) for one in confusions.values()], 0.36,
                          color=colour, label=text)
         axes.bar_label(bars, fmt="%.1f", padding=3)
-    axes.set(yticks=places, yticklabels=list(confusions), xlim=(0, 108), xlabel="per cent",
-             ylim=(len(confusions) - 0.5, -0.5))
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, yticks=places, yticklabels=list(confusions), xlim=(0, 108), xlabel="per cent",
+           ylim=(len(confusions) - 0.5, -0.5), grid="")
     return fig
 
 
@@ -107,14 +103,11 @@ def class_scores(confusions: Mapping[str, Tensor], label_set: LabelSet) -> Figur
     ious = {name: 100 * class_iou(confusion) for name, confusion in confusions.items()}
     first = next(iter(ious.values()))
     order = [int(index) for index in first.argsort(descending=True) if not first[index].isnan()]
-    fig = figure(0.23 * len(order) + 1.2)
-    axes = fig.subplots()
+    fig, axes = subplots(0.23 * len(order) + 1.2)
     places = np.arange(len(order))
     for (name, values), colour, mark in zip(ious.items(), (ORANGE, BLUE, *LINES), "soD^v",
                                             strict=False):
         axes.plot(values[order], places, mark, color=colour, label=name, linestyle="none")
-    axes.set(yticks=places, yticklabels=[label_set.classes[index] for index in order],
-             xlim=(-2, 102), ylim=(len(order) - 0.4, -0.6), xlabel="IoU (per cent)")
-    axes.grid(True)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, yticks=places, yticklabels=[label_set.classes[index] for index in order],
+           xlim=(-2, 102), ylim=(len(order) - 0.4, -0.6), xlabel="IoU (per cent)", grid="both")
     return fig

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from deeplab.data.catalog import SegmentationDataset
-from deeplab.figures.plots import BLUE, LINES, figure, house_style, picture
+from deeplab.figures.plots import BLUE, LINES, figure, house_style, row_of
 from deeplab.miniature.twins import miniature
 from deeplab.model.atrous import footprint
 
@@ -37,18 +37,12 @@ def averaged(values: Tensor, rates: Sequence[int]) -> Tensor:
     return result[0, 0]
 
 
-@house_style
 def averages(values: Tensor, triples: Sequence[tuple[int, ...]]) -> Figure:
     """A map (h, w), and what is left of it after three averages at each triple of rates."""
     height, width = values.shape
-    fig = figure(9 / (1 + len(triples)) * height / width + 0.5)
-    axes = fig.subplots(1, 1 + len(triples))
-    picture(axes[0], values.numpy(), "a map")
-    for ax, rates in zip(axes[1:], triples, strict=True):
-        picture(ax, averaged(values, rates).numpy(), f"rates {rates}")
-    for ax in axes:
-        ax.images[0].set_cmap("cividis")
-    return fig
+    maps = {f"rates {rates}": averaged(values, rates).numpy() for rates in triples}
+    return row_of({"a map": values.numpy(), **maps}, cmap="cividis",
+                  height=9 / (1 + len(triples)) * height / width + 0.5)
 
 
 @house_style

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deeplab.course.one_row.resume import STOP, stories
-from deeplab.figures.plots import BLUE, GREEN, GREY, ORANGE, figure, house_style
+from deeplab.figures.plots import BLUE, GREEN, GREY, ORANGE, house_style, subplots
 
 LOOKS = {"never stopped": dict(color=GREY, linewidth=7, alpha=0.5),
          "stopped, went on": dict(color=BLUE, marker="o", linewidth=1.5),
@@ -24,8 +24,7 @@ def opening() -> Figure:
 
 def losses(runs: Mapping[str, Mapping[int, float]]) -> Figure:
     """The loss of each step of `runs`, named as in `stories`; beside it the difference."""
-    fig = figure(3.6)
-    left, right = fig.subplots(1, 2)
+    fig, (left, right) = subplots(3.6, 1, 2)
     never = runs["never stopped"]
     for name, by_step in runs.items():
         steps = list(by_step)

@@ -11,8 +11,8 @@ from torch import Tensor
 from deeplab.course.output_stride.resolution import best_prediction, share_right
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.labelset import LabelSet
-from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, figure, house_style, picture,
-                                   side_by_side)
+from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, finish, house_style, note,
+                                   row_of, side_by_side, subplots)
 from deeplab.miniature.twins import miniature
 from deeplab.model.backbone import stage_plan
 from deeplab.planning.memory import GIB
@@ -53,8 +53,7 @@ def taps_in_pixels(*, strides: Sequence[int] = (32, 16, 8), reach: int = 56) -> 
     For each stride: its cells as small ticks, the taps at the rate of `stage_plan` as dots,
     and hollow where they would be had the rate stayed 1.
     """
-    fig = figure(2.6)
-    axes = fig.subplots()
+    fig, axes = subplots(2.6)
     for row, stride in enumerate(strides):
         rate = stage_plan(stride)[-1][1]
         cells = np.arange(-(reach // stride), reach // stride + 1) * stride
@@ -64,11 +63,11 @@ def taps_in_pixels(*, strides: Sequence[int] = (32, 16, 8), reach: int = 56) -> 
                       color=ORANGE, label="at rate 1" if row == 1 else None)
         axes.plot([-stride * rate, 0, stride * rate], [row] * 3, "o", color=BLUE, markersize=10,
                   label="taps of the kernel" if row == 0 else None)
-    axes.set(yticks=range(len(strides)), xticks=range(-48, 49, 16), ylim=(len(strides) - 0.5, -0.5),
-             xlim=(-reach - 4, reach + 4), xlabel="input pixels from the kernel's centre",
-             yticklabels=[f"output stride {stride}, rate {stage_plan(stride)[-1][1]}"
-                          for stride in strides])
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, yticks=range(len(strides)), xticks=range(-48, 49, 16), grid="",
+           ylim=(len(strides) - 0.5, -0.5), xlim=(-reach - 4, reach + 4),
+           xlabel="input pixels from the kernel's centre",
+           yticklabels=[f"output stride {stride}, rate {stage_plan(stride)[-1][1]}"
+                        for stride in strides])
     return fig
 
 
@@ -83,10 +82,10 @@ def shared_cells(maps: Mapping[int, Tensor], *, channel: int) -> Figure:
     planes = {stride: values[0, channel].numpy() for stride, values in maps.items()}
     low, high = planes[min(maps)].min(), planes[min(maps)].max()
     height, width = planes[coarsest].shape
-    fig = figure(9 / len(maps) * height / width + 0.6)
-    for ax, (stride, plane) in zip(fig.subplots(1, len(maps)), planes.items(), strict=True):
-        picture(ax, plane, f"output stride {stride}: {plane.shape[0]} x {plane.shape[1]} cells")
-        ax.images[0].set(cmap="cividis", clim=(low, high))
+    fig = row_of({f"output stride {stride}: {plane.shape[0]} x {plane.shape[1]} cells": plane
+                  for stride, plane in planes.items()},
+                 height=9 / len(maps) * height / width + 0.6, cmap="cividis", clim=(low, high))
+    for ax, (stride, plane) in zip(fig.axes, planes.items(), strict=True):
         step = coarsest // stride
         rows, columns = np.mgrid[:plane.shape[0]:step, :plane.shape[1]:step]
         ax.plot(columns.ravel(), rows.ravel(), "o", color="white", markeredgecolor="black",
@@ -97,8 +96,7 @@ def shared_cells(maps: Mapping[int, Tensor], *, channel: int) -> Figure:
 @house_style
 def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int]) -> Figure:
     """Multiply-adds of one crop by part, and bytes of the maps of a step, by output stride."""
-    fig = figure(3.2)
-    left, right = fig.subplots(1, 2)
+    fig, (left, right) = subplots(3.2, 1, 2)
     names = [str(stride) for stride in macs]
     start = np.zeros(len(macs))
     for part, colour in (("backbone", BLUE), ("aspp", ORANGE), ("aux_classifier", GREEN)):
@@ -106,8 +104,7 @@ def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int])
         left.barh(names, values, left=start, color=colour, label=part)
         start += values
     for row, total in enumerate(start):
-        left.annotate(f"{total:.0f}", (total, row), xytext=(4, 0), va="center",
-                      textcoords="offset points")
+        note(left, f"{total:.0f}", (total, row), 4, 0, va="center")
     bars = right.barh(names, [memory[int(name)] / GIB for name in names], color=GREY)
     right.bar_label(bars, fmt="%.0f", padding=4)
     left.set(title="One 512 x 512 crop", xlabel="billions of multiply-adds",
@@ -124,13 +121,9 @@ def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int])
 @house_style
 def right_by_width(shares: Mapping[str, Sequence[float]], widths: Sequence[str]) -> Figure:
     """Per cent of pixels right for parts of things of growing width, one line per network."""
-    fig = figure(3.0)
-    axes = fig.subplots()
-    markers = "osD^v"
-    for (name, values), colour, marker in zip(shares.items(), LINES, markers, strict=False):
+    fig, axes = subplots(3.0)
+    for (name, values), colour, marker in zip(shares.items(), LINES, "osD^v", strict=False):
         axes.plot(widths, values, marker=marker, color=colour, label=name)
-    axes.set(xlabel="width of the part, pixels of the drawn image", ylabel="pixels right, per cent",
-             ylim=(0, 102))
-    axes.grid(axis="y")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, xlabel="width of the part, pixels of the drawn image",
+           ylabel="pixels right, per cent", ylim=(0, 102))
     return fig

@@ -10,7 +10,7 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import class_legend, classes_by_area, figure, house_style, picture
+from deeplab.figures.plots import class_legend, classes_by_area, house_style, picture, subplots
 from deeplab.miniature.twins import miniature
 
 OPENING_IMAGES = (3, 14, 13, 44)  # of the drawn VOC's val split: sea, street, room, farm
@@ -21,8 +21,7 @@ def opening() -> Figure:
     """Four drawn pictures, and below each the class of every pixel."""
     dataset = SegmentationDataset("voc", miniature("voc"), "val")
     pairs = [dataset[index] for index in OPENING_IMAGES]
-    fig = figure(4.4)
-    axes = fig.subplots(2, len(pairs))
+    fig, axes = subplots(4.4, 2, len(pairs))
     for column, (image, label) in enumerate(pairs):
         picture(axes[0, column], image)
         picture(axes[1, column], overlay(image, label, dataset.label_set, opacity=0.85))
@@ -41,8 +40,7 @@ def cells_to_pixels(image: np.ndarray, logits: Tensor, label_set: LabelSet) -> F
     rows, columns = logits.shape[-2:]
     cells = logits.argmax(1)[0].numpy()
     pixels = upsampled_argmax(logits, height, width)[0].numpy()
-    fig = figure(3.3)
-    left, middle, right = fig.subplots(1, 3)
+    fig, (left, middle, right) = subplots(3.3, 1, 3)
     picture(left, image, f"{height} x {width} pixels in")
     for row in range(1, rows):
         left.axhline(row * height / rows - 0.5, color="white", linewidth=0.7)

@@ -15,8 +15,8 @@ from deeplab.data import augment
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, house_style, picture)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area, figure,
+                                   finish, house_style, picture, subplots)
 from deeplab.model.network import DeepLabV3
 from deeplab.runs.experiment import Experiment
 from deeplab.training.loop import batches
@@ -46,8 +46,7 @@ def opening() -> Figure:
         with torch.no_grad():
             logits = with_batch_statistics(network)(image).main
         answers[steps] = upsampled_argmax(logits, *label.shape[1:])
-    fig = figure(3.7)
-    grid = fig.subplots(2, 2 + len(answers))
+    fig, grid = subplots(3.7, 2, 2 + len(answers))
     shown = (0, 2)
     for axes, index in zip(grid, shown, strict=True):
         pixels = image[index].permute(1, 2, 0).numpy() * augment.STD + augment.MEAN
@@ -64,32 +63,26 @@ def opening() -> Figure:
 @house_style
 def curves(losses: Mapping[str, Sequence[float]], *, ignorant: float | None = None) -> Figure:
     """Losses over steps by name, on a logarithmic axis; `ignorant` is the loss of a mere guess."""
-    fig = figure(3.2)
-    axes = fig.subplots()
+    fig, axes = subplots(3.2)
     for (name, values), colour, dash in zip(losses.items(), LINES, DASHES, strict=False):
         axes.plot(values, dash, color=colour, label=name)
     if ignorant is not None:
         axes.axhline(ignorant, color=GREY, linewidth=1, label="knows nothing")
-    axes.set(xlabel="step", ylabel="loss (logarithmic)", yscale="log",
-             yticks=(0.2, 0.5, 1, 2, 4), yticklabels=("0.2", "0.5", "1", "2", "4"))
+    finish(axes, xlabel="step", ylabel="loss (logarithmic)", yscale="log",
+           yticks=(0.2, 0.5, 1, 2, 4), yticklabels=("0.2", "0.5", "1", "2", "4"))
     axes.minorticks_off()
-    axes.grid(axis="y")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 
 @house_style
 def schedules(rates: Mapping[str, Sequence[float]]) -> Figure:
     """Learning rates over a run by name, in per cent of the first one."""
-    fig = figure(3.0)
-    axes = fig.subplots()
+    fig, axes = subplots(3.0)
     for (name, values), colour, dash in zip(rates.items(), LINES, DASHES, strict=False):
         axes.plot(np.linspace(0, 100, len(values)), 100 * np.asarray(values) / values[0], dash,
                   color=colour, label=name)
-    axes.set(xlabel="per cent of the steps", ylabel="per cent of base_lr", xlim=(0, 100),
-             ylim=(0, 104))
-    axes.grid(True)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, xlabel="per cent of the steps", ylabel="per cent of base_lr", xlim=(0, 100),
+           ylim=(0, 104), grid="both")
     return fig
 
 
@@ -140,16 +133,13 @@ def normalised(values: Mapping[int, np.ndarray]) -> Figure:
 @house_style
 def scores_by_batch(scores: Mapping[int, Sequence[float]], running: float) -> Figure:
     """Per cent of pixels right by the number of images whose statistics are used."""
-    fig = figure(3.0)
-    axes = fig.subplots()
+    fig, axes = subplots(3.0)
     for place, (size, values) in enumerate(scores.items()):
         axes.plot([place] * len(values), values, "o", color=BLUE, alpha=0.4,
                   label="one batch" if place == 0 else None)
     axes.plot(range(len(scores)), [np.mean(values) for values in scores.values()], "s-",
               color=ORANGE, label="mean")
     axes.axhline(running, color=GREY, label="running statistics")
-    axes.set(xticks=range(len(scores)), xticklabels=list(scores), ylim=(0, 100),
-             xlabel="images in the batch", ylabel="pixels right, per cent")
-    axes.grid(axis="y")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    finish(axes, xticks=range(len(scores)), xticklabels=list(scores), ylim=(0, 100),
+           xlabel="images in the batch", ylabel="pixels right, per cent")
     return fig

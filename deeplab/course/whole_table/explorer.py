@@ -128,8 +128,8 @@ def _panel(axes: Axes, rows: Sequence[Row], axis: str, *, has_scores: bool) -> N
                       markerfacecolor=colour if output_stride == 8 else "white")
             if has_scores:
                 above = backbone == "resnet101"  # the other below: two rows may nearly coincide
-                axes.annotate(f"{y:.2f}", (x, y), xytext=(0, 8 if above else -8), ha="center",
-                              va="bottom" if above else "top", textcoords="offset points")
+                plots.note(axes, f"{y:.2f}", (x, y), 0, 8 if above else -8, ha="center",
+                           va="bottom" if above else "top")
     axes.xaxis.set_major_locator(FixedLocator(TICKS[axis]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))

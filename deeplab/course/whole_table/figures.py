@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deeplab.figures.order import PAIRS
-from deeplab.figures.plots import BLUE, GREEN, ORANGE, figure, house_style
+from deeplab.figures.plots import BLUE, GREEN, ORANGE, house_style, note, subplots
 from deeplab.table.rows import load_rows
 from deeplab.table.verdict import tolerance
 
@@ -46,42 +46,34 @@ def gains(scores: Mapping[str, float], pair: str) -> dict[str, float]:
 @house_style
 def opening() -> Figure:
     """The 14 differences that the table is read for, beside how far a re-run may be off."""
-    fig = figure(4.6)
-    panels = fig.subplots(1, 2, sharex=True)
+    fig, panels = subplots(4.6, 1, 2, sharex=True)
     for axes, pair in zip(panels, PAIRS, strict=True):
         found = gains(published(), pair)
         names = [row_id.replace(PAIRS[pair][0], "_").strip("_").replace("_", " ")
                  for row_id in found]
-        _dots(axes, names, list(found.values()), [tolerance(row_id.split("_")[0])
-                                                  for row_id in found], COLOURS[pair])
-        axes.set_title(f"{SHORT[pair]}, published")
-        axes.set_ylim(7.6, -0.6)
-        axes.set_xlabel("points of mIoU")
+        _dots(axes, names, found, COLOURS[pair])
+        axes.set(title=f"{SHORT[pair]}, published", ylim=(7.6, -0.6), xlabel="points of mIoU")
     return fig
 
 
 @house_style
 def offsets(differences: Mapping[str, float], *, title: str) -> Figure:
     """The differences, in points, of rows that should be equal, with the tolerance of each."""
-    fig = figure(0.3 * len(differences) + 1.1, width=6.5)
-    axes = fig.subplots()
-    _dots(axes, list(differences), list(differences.values()),
-          [tolerance(load_rows()[row_id].dataset) for row_id in differences], GREEN)
-    axes.set_ylim(len(differences) - 0.4, -0.6)
-    axes.set(xlabel="points of mIoU; the band is the tolerance")
-    axes.set_title(title)
+    fig, axes = subplots(0.3 * len(differences) + 1.1, width=6.5)
+    _dots(axes, list(differences), differences, GREEN)
+    axes.set(title=title, xlabel="points of mIoU; the band is the tolerance",
+             ylim=(len(differences) - 0.4, -0.6))
     return fig
 
 
 @house_style
 def seeds(scores: Mapping[str, Sequence[float]]) -> Figure:
     """mIoU of every seed of several rows, the same seeds joined by a line."""
-    fig = figure(3.2, width=6)
-    axes = fig.subplots()
+    fig, axes = subplots(3.2, width=6)
     for seed, values in enumerate(zip(*scores.values(), strict=True)):
         (line,) = axes.plot(range(len(values)), values, "o-", label=f"seed {seed}")
-        axes.annotate(f"{values[-1]:.1f}", (len(values) - 1, values[-1]), xytext=(9, 0),
-                      textcoords="offset points", va="center", color=line.get_color())
+        note(axes, f"{values[-1]:.1f}", (len(values) - 1, values[-1]), 9, 0, va="center",
+             color=line.get_color())
     axes.set(xlim=(-0.3, len(scores) - 0.5), ylabel="mIoU (per cent), demo, 60 steps")
     axes.set_xticks(range(len(scores)), list(scores))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -89,17 +81,16 @@ def seeds(scores: Mapping[str, Sequence[float]]) -> Figure:
     return fig
 
 
-def _dots(axes, names: Sequence[str], values: Sequence[float], allowed: Sequence[float],
-          colour: str) -> None:
-    """One line per name: a dot, its value, and a band from -`allowed` to +`allowed`."""
+def _dots(axes, names: Sequence[str], values: Mapping[str, float], colour: str) -> None:
+    """One line per row: its name, a dot, its value, and a band as wide as its tolerance."""
     axes.use_sticky_edges = False  # a band ends where it ends, not at the edge of the picture
-    for place, (value, half) in enumerate(zip(values, allowed, strict=True)):
+    for place, (row_id, value) in enumerate(values.items()):
+        half = tolerance(load_rows()[row_id].dataset)
         axes.barh(place, 2 * half, left=-half, height=0.7, color=BAND)
         axes.plot(value, place, "o", color=colour,
                   markerfacecolor=colour if abs(value) > half else "white", markeredgewidth=2)
-        axes.annotate(f"{value:+.2f}", (value, place), xytext=(9 if value >= 0 else -9, 0),
-                      textcoords="offset points", va="center",
-                      ha="left" if value >= 0 else "right")
+        note(axes, f"{value:+.2f}", (value, place), 9 if value >= 0 else -9, 0, va="center",
+             ha="left" if value >= 0 else "right")
     axes.axvline(0, color="black", linewidth=1)
     axes.set_yticks(range(len(names)), names)
     axes.margins(x=0.22)
