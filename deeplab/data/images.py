@@ -18,8 +18,9 @@ from deeplab.data.labelset import NOT_ALLOWED, LabelSet
 from deeplab.support.decode import (ORIENTATION, index_pixels, orientation, refuse_turned,
                                     rgb_pixels)
 from deeplab.support.errors import DataError
-from deeplab.support.pictures import open_picture
-from deeplab.support.png import GREY, PALETTE
+from deeplab.support.pictures import Picture, open_picture
+from deeplab.support.png import GREY, GREY_ALPHA, PALETTE, moved_colours
+from deeplab.support.void import VOID_COLOUR
 
 DATASET_FORMATS = ("JPEG", "PNG")
 PHOTO_FORMATS = (*DATASET_FORMATS, "BMP", "TIFF", "WEBP")
@@ -67,8 +68,9 @@ def read_label(path: Path | str, label_set: LabelSet) -> np.ndarray:
             found=_describe(raw, refused), expected=f"{label_set.allowed} ({label_set.title})",
             do="re-export the label as an index image, or choose the dataset it belongs to; where "
                "labels were resized by interpolation or saved in a lossy format, make them anew")
-    moved = palette and label_set.moved_colours(palette, raw)
-    if moved:
+    names = {VOID_COLOUR: "ignored"} | dict(zip(label_set.palette, label_set.classes))
+    if palette and (moved := moved_colours(
+            palette, names, dict(zip(label_set.raw_values, label_set.palette)), raw)):
         raise DataError.of(
             "E-LABEL", "a label whose palette has the classes' colours in another order",
             file=path, found=", ".join(f"value {value} is coloured as {name}" for value, name
@@ -95,15 +97,25 @@ def _indices(path: Path | str) -> tuple[np.ndarray, bytes]:
                "has changed, no conversion brings back")
     png = picture.header
     if not (png.color_type == PALETTE or (png.color_type, png.bits) == (GREY, 8)):
-        raise DataError.of(
-            "E-LABEL", "a label that is not an index image", file=path, found=png.kind,
-            expected="a palette or 8-bit grey PNG whose values are class numbers",
-            do="export it with one class number a pixel, as 8-bit grey or with a palette"
-            if png.color_type == GREY else
-            "convert the colours to class numbers (deeplab data convert); a colour image is not a "
-            "label")
+        raise _no_index_image(picture)
     refuse_turned(picture)
     return index_pixels(picture), png.palette
+
+
+def _no_index_image(picture: Picture) -> DataError:
+    """The error (E-LABEL) for a PNG file of colours, or of grey that is not 8 bits deep."""
+    png, found = picture.header, picture.header.kind
+    if png.color_type in (GREY, GREY_ALPHA):
+        do = "export it with one class number a pixel, as 8-bit grey or with a palette"
+    elif png.bits == 8 and (np.ptp(rgb_pixels(picture), axis=2) == 0).all():
+        found += ", all three alike"
+        do = "save one of the channels as 8-bit grey, if its values are the class numbers"
+    else:
+        do = ("convert the colours to class numbers (deeplab data convert); a colour image is not "
+              "a label")
+    return DataError.of("E-LABEL", "a label that is not an index image", file=picture.path,
+                        found=found, do=do,
+                        expected="a palette or 8-bit grey PNG whose values are class numbers")
 
 
 def index_png(raw: np.ndarray, label_set: LabelSet | None = None) -> bytes:

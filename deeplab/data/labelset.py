@@ -72,30 +72,6 @@ class LabelSet:
         colours[list(self.raw_values)] = self.palette
         return colours.tobytes()
 
-    def moved_colours(self, palette: bytes, raw: np.ndarray) -> dict[int, str]:
-        """Raw value -> the other class whose colour it has in a label file's palette.
-
-        `palette` is RGB, RGB, ...; `raw` the values, uint8 (H, W). Empty unless the classes in
-        `raw` have different colours there, all of them this dataset's: a palette of other
-        colours, of one colour, or the ramp of greys contradicts nothing.
-        """
-        colours = list(zip(palette[::3], palette[1::3], palette[2::3]))
-        moved = {value: self._class_of_colour[colours[value]]
-                 for value, own in zip(self.raw_values, self.palette)
-                 if value < len(colours) and own != colours[value] in self._class_of_colour}
-        is_ramp = all(colour == (index,) * 3 for index, colour in enumerate(colours))
-        if not moved or is_ramp and len(colours) > 1:
-            return {}
-        used = set(np.flatnonzero(np.bincount(raw.ravel())).tolist()) & {*self.raw_values}
-        shown = {colours[value] for value in used if value < len(colours)}
-        if len(shown) < len(used) or not shown <= self._class_of_colour.keys():
-            return {}
-        return {value: name for value, name in moved.items() if value in used}
-
-    @functools.cached_property
-    def _class_of_colour(self) -> dict[tuple[int, int, int], str]:
-        return dict(zip(self.palette, self.classes))
-
     @property
     def allowed(self) -> str:
         """The raw values that may occur, for people: `0..20 and 255`."""

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
 import imagecodecs
+import numpy as np
 
 from deeplab.support.intact import MAX_PIXELS, check_size, damaged, too_large
 
+Colour = tuple[int, int, int]  # RGB
 START = b"\x89PNG\r\n\x1a\n"
 AFTER_HEADER = 33  # the byte where the second chunk begins
-GREY, RGB, PALETTE = 0, 2, 3  # color types
-COLOR_TYPES = {GREY: "grey", RGB: "RGB", PALETTE: "palette", 4: "grey with alpha", 6: "RGBA"}
-CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, 4: 2, 6: 4}
-BITS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+GREY, RGB, PALETTE, GREY_ALPHA = 0, 2, 3, 4  # color types
+COLOR_TYPES = {GREY: "grey", RGB: "RGB", PALETTE: "palette", GREY_ALPHA: "grey with alpha",
+               6: "RGBA"}
+CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, 6: 4}
+BITS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8),
+        GREY_ALPHA: (8, 16), 6: (8, 16)}
 DEFLATE_RATIO = 1032  # deflate never expands its input more than so
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
          (0, 1, 1, 2))  # first column and row, steps between columns and rows, of each pass
@@ -75,7 +80,7 @@ def parse_png(content: bytes, path: Path | str) -> Png:
             raise damaged(path, f"an unknown chunk {kind!r} at byte {at:,}")
         at, last = end + 4, kind
     png = Png(*header, palette, b"".join(data), told)
-    if png.color_type == 3 and (not palette or len(palette) % 3):
+    if png.color_type == PALETTE and (not palette or len(palette) % 3):
         raise damaged(path, f"a palette of {len(palette)} bytes")
     if inflated_size(png) > 4 * MAX_PIXELS:
         raise too_large(path, f"{png.width:,} x {png.height:,} pixels, {png.kind}",
@@ -122,6 +127,28 @@ def plain_png(png: Png, color_type: int) -> bytes:
     header = struct.pack(">IIBBBBB", png.width, png.height, png.bits, color_type, 0, 0,
                          png.interlaced)
     return START + _chunk(b"IHDR", header) + _chunk(b"IDAT", png.data) + _chunk(b"IEND", b"")
+
+
+def moved_colours(palette: bytes, names: Mapping[Colour, str], colours: Mapping[int, Colour],
+                  pixels: np.ndarray) -> dict[int, str]:
+    """Value -> what has the colour that a file's palette, RGB, RGB, ..., gives this value.
+
+    `names` says whose each colour is, `colours` which colour a value should have; `pixels` are
+    the values, uint8 (H, W). Empty unless the file speaks of the same colours: two values at
+    least have another's, or all that occur have one of `names`. A palette of one colour or the
+    ramp of greys says nothing.
+    """
+    found = dict(enumerate(zip(palette[::3], palette[1::3], palette[2::3])))
+    moved = {value: names[found[value]] for value, colour in colours.items()
+             if value in found and colour != found[value] in names}
+    is_ramp = all(colour == (value,) * 3 for value, colour in found.items())
+    if not moved or is_ramp and len(found) > 1:
+        return {}
+    used = set(np.flatnonzero(np.bincount(pixels.ravel())).tolist()) & colours.keys()
+    shown = [found[value] for value in used if value in found]
+    moved = {value: name for value, name in moved.items() if value in used}
+    is_same = len(moved) > 1 or names.keys() >= set(shown)
+    return moved if is_same and len(set(shown)) == len(shown) else {}
 
 
 def text_chunk(key: str, text: str) -> bytes:

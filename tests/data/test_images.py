@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from deeplab.data.catalog import DATASETS
 from deeplab.data.images import index_png, read_image, read_indices, read_label, read_photo
 from deeplab.support.errors import DataError
+from deeplab.support.void import VOID_COLOUR
 
 VOC = DATASETS["voc"]
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
@@ -67,9 +68,15 @@ def test_a_value_that_is_not_allowed_is_named_counted_and_placed(tmp_path):
     ("I;16", "grey, 16 bits(?s:.*)8-bit grey")])
 def test_a_label_that_is_not_an_index_image_is_refused(tmp_path, mode, found):
     path = tmp_path / "label.png"
-    Image.new(mode, (4, 4)).save(path)
+    Image.new("RGB", (4, 4), (9, 90, 9)).convert(mode.split(";")[0]).convert(mode).save(path)
     with pytest.raises(DataError, match=rf"E-LABEL(?s:.*)found: {found}"):
         read_label(path, VOC)
+
+
+def test_class_numbers_in_three_channels_are_told_from_colours(tmp_path):
+    save(tmp_path / "label.png", np.full((4, 4, 3), 7))
+    with pytest.raises(DataError, match="E-LABEL(?s:.*)all three alike(?s:.*)one of the channels"):
+        read_label(tmp_path / "label.png", VOC)
 
 
 def test_grey_of_four_bits_is_refused_because_its_values_would_be_scaled(tmp_path):
@@ -362,9 +369,12 @@ def palette_label(path, values, colours):
 
 
 @pytest.mark.parametrize(("values", "order"), [
-    ([[0, 1, 2]], [1, 0, 2]), ([[0, 0, 1]], [2, 1, 0]), ([[5, 5, 5]], [0, 1, 2, 3, 4, 20])])
+    ([[0, 1, 2]], [1, 0, 2]), ([[0, 0, 1]], [2, 1, 0]), ([[5, 5, 5]], [0, 1, 2, 3, 4, 20]),
+    ([[0, 1, 2]], [0, 255, 1]), ([[0, 1, 2]], [2, None, 0]), ([[0, 1, 9]], [1, 0, 2])])
 def test_a_palette_of_the_datasets_colours_in_another_order_is_refused(tmp_path, values, order):
-    path = palette_label(tmp_path / "x.png", values, [VOC.palette[index] for index in order])
+    """Also with the void of the dataset, with one foreign colour, and without some colours."""
+    colours = dict(enumerate(VOC.palette)) | {255: VOID_COLOUR, None: (1, 2, 3)}
+    path = palette_label(tmp_path / "x.png", values, [colours[index] for index in order])
     with pytest.raises(DataError, match="palette has the classes' colours in another order"
                                         "(?s:.*)is coloured as(?s:.*)data convert"):
         read_label(path, VOC)

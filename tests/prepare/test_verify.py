@@ -67,7 +67,7 @@ def test_of_each_kind_of_problem_a_few_are_listed_with_its_own_advice_and_all_ar
         tree.add(id, value=77)
     tree.list("trainaug", *ids)
     save(tree.label("v_0003"), np.zeros((7, 9)))
-    save(tree.label("a_0001"), np.zeros((6, 9, 3)))
+    save(tree.label("a_0001"), np.full((6, 9, 3), (0, 90, 0)))
     report = verify("voc", tree.data_root, part=True)
     lines = str(report).splitlines()
     assert lines[0].endswith("32 problems") and len(report.problems) == 32
