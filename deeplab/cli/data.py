@@ -1,4 +1,4 @@
-"""`deeplab data`: draw, prepare, check and pack datasets."""
+"""`deeplab data`: draw, prepare, add, convert, check and pack datasets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deeplab.cli.options import DATA_ROOT
 
 @click.group()
 def data() -> None:
-    """Datasets: draw the miniature twins; prepare, check and pack the real ones."""
+    """Datasets: draw the miniature twins; prepare, add, check and pack the real ones."""
 
 
 @data.command()
@@ -69,6 +69,40 @@ def verify(dataset: str, data_root: Path | None, part: bool, manifest: Path | No
 
 
 @data.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--classes", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              metavar="FILE", help="names, values and colours of the classes, in any usual form")
+def add(name: str, folder: Path, classes: Path | None) -> None:
+    """Make FOLDER, with photographs and label images, a dataset called NAME.
+
+    Says what it understood and what it left out, and draws some labels over their images.
+    """
+    from deeplab.prepare.add import add_dataset
+    from deeplab.support.folders import absolute, named_folder
+    folder = absolute(folder)
+    added = add_dataset(name, folder, named_folder("DEEPLAB_DATASETS"), classes=classes)
+    click.echo("\n".join([*added.lines, f"entry: {added.entry}", f"look at: {added.sheet}", "",
+                          "next:", f"  deeplab data verify {name} --data-root {folder.parent}",
+                          f"  deeplab run {name}_r50_d16 --profile small "
+                          f"--data-root {folder.parent}"]))
+
+
+@data.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--colours", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              required=True, metavar="FILE", help="a class and its colour on each line: name,r,g,b")
+def convert(source: Path, target: Path, colours: Path) -> None:
+    """Turn the colour masks in SOURCE into index images in TARGET, a new folder."""
+    from deeplab.prepare.colour_masks import convert_masks
+    count, classes = convert_masks(source, target, colours)
+    click.echo(f"{count:,} masks written to {target}, with the values of classes.csv:")
+    for line in classes:
+        click.echo(f"  {line.raw:>3}  {line.name}")
+
+
+@data.command()
 @click.argument("dataset")
 @DATA_ROOT
 @click.option("--split", "splits", multiple=True, metavar="SPLIT",
@@ -82,10 +116,11 @@ def pack(dataset: str, data_root: Path | None, splits: tuple[str, ...]) -> None:
     from tqdm import tqdm
 
     from deeplab.data.catalog import SegmentationDataset, find_root, get_dataset
+    from deeplab.prepare.suspect import labelled_splits
     from deeplab.support.folders import data_folder
     label_set = get_dataset(dataset)
     root = find_root(label_set, data_root or data_folder())
-    there, _ = label_set.layout.labelled_splits(root, label_set.split_sizes)
+    there, _ = labelled_splits(label_set.layout, root, label_set.split_sizes)
     for split in splits or there:
         samples = SegmentationDataset(label_set, root, split, use_pack=False)
         path = samples.pack(lambda numbers: tqdm(numbers, split, disable=None))

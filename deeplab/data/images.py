@@ -102,6 +102,11 @@ def _indices(path: Path | str) -> tuple[np.ndarray, bytes]:
     return index_pixels(picture), png.palette
 
 
+def index_palette(path: Path | str) -> bytes:
+    """The palette of an index image, RGB, RGB, ...; nothing for one in grey."""
+    return _indices(path)[1]
+
+
 def _no_index_image(picture: Picture) -> DataError:
     """The error (E-LABEL) for a PNG file of colours, or of grey that is not 8 bits deep."""
     png, found = picture.header, picture.header.kind

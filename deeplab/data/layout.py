@@ -62,7 +62,7 @@ class Layout:
     def is_root(self, folder: Path) -> bool:
         """Whether `folder` is a root of this dataset."""
         return any(all((folder / landmark).is_dir() for landmark in self.landmarks(split))
-                   and (all(self.landmarks(split)) or self._list(folder, split).is_file())
+                   and (all(self.landmarks(split)) or self.list_file(folder, split).is_file())
                    for split in ("train", "val"))
 
     def root_below(self, data_root: Path) -> Path | None:
@@ -76,26 +76,13 @@ class Layout:
             return sorted(path.stem for path in root.glob(self.lists.replace("{split}", "*")))
         names = {folder: split for split, folder in self.split_folders.items()}
         before, _, after = self.images.partition("{split}")
-        below = after.partition("{id}")[0].rpartition("/")[0].strip("/")
-        return sorted(names.get(path.name, path.name) for path in (root / before).iterdir()
-                      if not is_hidden(path.name) and (path / below).is_dir())
-
-    def labelled_splits(self, root: Path, expected: Iterable[str] = ()) -> tuple[
-            list[str], list[str]]:
-        """The splits to work on, and those left out because nothing in them has a label.
-
-        The `expected` ones, if there are any, and `train` and `val` are never left out.
-        """
-        found = list(expected) or self.splits(root)
-        left_out = [split for split in found if split not in {*expected, "train", "val"}
-                    and not self._has_labels(root, split)]
-        return [split for split in found if split not in left_out], left_out
-
-    def _has_labels(self, root: Path, split: str) -> bool:
-        images = self._named(self.images, root, split)
-        ids = (read_list(self._list(root, split), images.paths) if "{split}" not in self.images
-               else images.paths)
-        return any(id in self._named(self.labels, root, split).paths for id in ids)
+        parent, _, start = before.rpartition("/")
+        ending, _, below = after.partition("{id}")[0].rpartition("/")[0].partition("/")
+        folders = [path.name[len(start):len(path.name) - len(ending)]
+                   for path in (root / parent).iterdir() if not is_hidden(path.name)
+                   and path.name.startswith(start) and path.name.endswith(ending)
+                   and (path / below).is_dir()]
+        return sorted(names.get(folder, folder) for folder in folders if folder)
 
     def place(self, pattern: str, split: str) -> tuple[str, str, str]:
         """(folder, what a file's name begins with, what it ends in) of a pattern of a split."""
@@ -103,7 +90,8 @@ class Layout:
         folder, slash, start = before.rpartition("/")
         return folder + slash, start, after
 
-    def _list(self, root: Path, split: str) -> Path:
+    def list_file(self, root: Path, split: str) -> Path:
+        """Where the list of a split lies, if there is one."""
         return root / (self.lists or "").replace("{split}", split)
 
     def samples(self, root: Path, split: str) -> Split:
@@ -112,21 +100,21 @@ class Layout:
         Raises `DataError`: E-LAYOUT (no such split, or an empty one), E-LIST (an id listed
         twice), E-PAIR (an image or label that is not there, or an id with two files).
         """
-        images, labels = (self._named(pattern, root, split)
+        images, labels = (self.named(pattern, root, split)
                           for pattern in (self.images, self.labels))
         if images.folder == labels.folder:  # masks beside images are no images
             masks = {*labels.paths.values()}
             images = images._replace(
                 paths={id: path for id, path in images.paths.items() if path not in masks},
                 strange=[path for path in images.strange if path not in masks])
-        if self.lists and self._list(root, split).is_file():
-            source, is_listed = self._list(root, split), True
+        if self.lists and self.list_file(root, split).is_file():
+            source, is_listed = self.list_file(root, split), True
             ids = read_list(source, images.paths)
         else:
             source, is_listed = root / images.folder, False
             if "{split}" not in self.images or not source.is_dir():
                 raise _no_such_split(self, root, split,
-                                     expected=self._list(root, split) if self.lists else source)
+                                     expected=self.list_file(root, split) if self.lists else source)
             ids = sorted(images.paths)
         if not ids:
             raise DataError.of("E-LAYOUT", f"split {split!r} has no images", file=source,
@@ -135,7 +123,7 @@ class Layout:
         _refuse_twice(ids, source)
         _refuse_missing("image", [self.fill(self.images, split=split, id=id) for id in ids
                                   if id not in images.paths], len(ids), root, source)
-        more = (self._named(self.extra_labels[split], root, split).paths
+        more = (self.named(self.extra_labels[split], root, split).paths
                 if split in self.extra_labels else {})
         found = more | labels.paths
         _refuse_missing("label", [
@@ -148,7 +136,8 @@ class Layout:
         return Split([Sample(id, images.paths[id], found[id]) for id in ids],
                      {why: sorted(names) for why, names in left_out.items() if names})
 
-    def _named(self, pattern: str, root: Path, split: str) -> Named:
+    def named(self, pattern: str, root: Path, split: str) -> Named:
+        """The files of a split that fit a pattern; raises `DataError` (E-PAIR) for one id twice."""
         folder, start, ending = self.place(pattern, split)
         return named_files(root, folder, start=start, ending=ending)
 

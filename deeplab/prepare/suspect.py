@@ -5,7 +5,7 @@ Each check is a property of whole labels or of whole splits, too dear or too lat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import cv2
@@ -13,9 +13,9 @@ import numpy as np
 
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.labelset import LabelSet
-from deeplab.data.layout import UNUSED_LABELS
+from deeplab.data.layout import UNUSED_LABELS, Layout
 from deeplab.support.errors import DataError
-from deeplab.support.listing import shown
+from deeplab.support.listing import read_list, shown
 from deeplab.support.void import IGNORE_INDEX
 
 # Of the pixels between two that differ, the share with a value between them: at most 5 % in
@@ -49,6 +49,26 @@ def check_borders(raw: np.ndarray, label_set: LabelSet, path: Path) -> None:
             expected=f"fewer than {INTERPOLATED_SHARE:.0%}",
             do="make it again from its source; resize or turn labels by nearest neighbour only, "
                "and save them as PNG: interpolation and lossy formats invent classes")
+
+
+def labelled_splits(layout: Layout, root: Path, expected: Iterable[str] = ()) -> tuple[
+        list[str], list[str]]:
+    """The splits to work on, and those left out because nothing in them has a label.
+
+    The `expected` ones, if there are any, and `train` and `val` are never left out.
+    """
+    found = list(expected) or layout.splits(root)
+    left_out = [split for split in found if split not in {*expected, "train", "val"}
+                and not _has_labels(layout, root, split)]
+    return [split for split in found if split not in left_out], left_out
+
+
+def _has_labels(layout: Layout, root: Path, split: str) -> bool:
+    images, labels = (layout.named(pattern, root, split).paths
+                      for pattern in (layout.images, layout.labels))
+    listed = images if "{split}" in layout.images else read_list(
+        layout.list_file(root, split), images)
+    return any(id in labels for id in listed)
 
 
 def labels_without_images(samples: SegmentationDataset) -> Iterator[DataError]:

@@ -23,7 +23,7 @@ from deeplab.data.images import read_indices
 from deeplab.data.labelset import LabelSet
 from deeplab.data.layout import UNUSED_LABELS
 from deeplab.prepare.suspect import (Pixels, check_borders, images_in_two_splits,
-                                     labels_without_images)
+                                     labelled_splits, labels_without_images)
 from deeplab.support.errors import DataError, ResourceError
 from deeplab.support.files import read_json, write_json
 from deeplab.support.listing import shown
@@ -93,7 +93,7 @@ def verify(name: str, data_root: Path, *, part: bool = False,
     root = find_root(label_set, data_root)
     report = Report(label_set.title, manifest or data_root / f"manifest-{name}.json")
     pixels: Pixels = {}
-    splits, unlabelled = label_set.layout.labelled_splits(root, label_set.split_sizes)
+    splits, unlabelled = labelled_splits(label_set.layout, root, label_set.split_sizes)
     report.left_out += [f"split {split}: no image in it has a label" for split in unlabelled]
     for split in splits:
         try:

@@ -9,6 +9,7 @@ from dataset_trees import save
 
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.labelset import parse_label_set
+from deeplab.prepare.suspect import labelled_splits
 from deeplab.prepare.verify import verify
 from deeplab.support.errors import DataError
 
@@ -100,7 +101,7 @@ def test_every_file_that_is_no_sample_is_told_with_its_reason(tmp_path, monkeypa
 def test_a_training_split_without_labels_is_no_extra(tmp_path):
     pair(tmp_path, "photos/train/a.jpg", None)
     pair(tmp_path, "photos/val/b.jpg", "labels/val/b.png")
-    assert label_set().layout.labelled_splits(tmp_path) == (["train", "val"], [])
+    assert labelled_splits(label_set().layout, tmp_path) == (["train", "val"], [])
     with pytest.raises(DataError, match="E-PAIR 1 of 1 labels are missing"):
         SegmentationDataset(label_set(), tmp_path, "train")
 
