@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: table test lab example clean
+.PHONY: table test lab example fuzz clean
 
 table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo profile
 	$(BIN)/deeplab table
@@ -13,6 +13,9 @@ table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo pro
 test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a time in two processes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests notebooks --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=120 --ignore=notebooks/row.ipynb --ignore=notebooks/report.ipynb
+
+fuzz: $(VENV)/ready  ## a million mutated pictures, weights, archives and texts through their readers
+	DEEPLAB_FUZZ=50000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -k mutated tests
 
 lab: $(VENV)/ready  ## open the course
 	$(BIN)/jupyter lab notebooks

@@ -197,7 +197,7 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 def _parsed(content: bytes, source: object) -> Any:
     try:
         return json.loads(content)
-    except ValueError as error:  # of JSON or of UTF-8
+    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8, of depth
         raise DataError.of("E-JSON", "this is not JSON", file=source, found=error,
                            do=BAD_JSON) from error
 
