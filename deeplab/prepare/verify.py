@@ -63,13 +63,14 @@ def grouped(problems: Iterable[DataError]) -> Iterator[str]:
     """The lines that tell `problems`: those with one advice together, the first few of each."""
     groups = defaultdict(list)
     for problem in problems:
-        *what, do = map(str.strip, str(problem).splitlines())
-        groups[what[0].split()[0], do].append(" | ".join(what))
-    for (_, do), texts in groups.items():
+        lines = [line.strip() for line in str(problem).splitlines()]
+        advice = [line for line in lines if line.startswith("do: ")]
+        groups[problem.code, *advice].append(" | ".join(lines[:len(lines) - len(advice)]))
+    for (_, *advice), texts in groups.items():
         yield from (f"  {text}" for text in texts[:SHOWN])
         if len(texts) > SHOWN:
             yield f"    and {len(texts) - SHOWN:,} more"
-        yield f"    {do}"
+        yield from (f"    {line}" for line in advice)
 
 
 class Checked(NamedTuple):

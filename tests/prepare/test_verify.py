@@ -17,7 +17,7 @@ from PIL import Image
 from deeplab.cli.main import main
 from deeplab.data.catalog import SegmentationDataset, get_dataset
 from deeplab.prepare.suspect import check_borders, check_splits
-from deeplab.prepare.verify import verify
+from deeplab.prepare.verify import grouped, verify
 from deeplab.support.errors import DataError, ResourceError
 
 
@@ -77,6 +77,12 @@ def test_of_each_kind_of_problem_a_few_are_listed_with_its_own_advice_and_all_ar
     assert lines[8] == "    and 25 more" and lines[9].startswith("    do: re-export")
     assert "E-SIZE" in lines[10] and "found: 7 x 9 | expected: 6 x 9" in lines[10]
     assert len(lines) == 12 and "delete" not in str(report)  # there is no manifest yet
+
+
+def test_a_problem_without_advice_is_told_whole():
+    problems = [DataError.of("E-LIST", "not text", file=name, found="0xff") for name in "ab"]
+    assert list(grouped(problems)) == [f"  E-LIST not text | file: {name} | found: 0xff"
+                                       for name in "ab"]
 
 
 MUTATIONS = {
