@@ -23,7 +23,7 @@ from deeplab.support.files import read_json
 from deeplab.support.folders import named_folder
 
 __all__ = ["DATASETS", "LabelSet", "SegmentationDataset", "find_root",
-           "get_dataset", "load_label_set", "own_label_sets"]
+           "get_dataset", "load_label_set", "own_label_sets", "stored_as"]
 
 Item = tuple[np.ndarray, np.ndarray]  # image uint8 (H, W, 3), label uint8 (H, W)
 
@@ -39,6 +39,7 @@ def _published() -> dict[str, LabelSet]:
 
 
 DATASETS: dict[str, LabelSet] = _published()
+SAME_FILES = {"context59": "context"}  # both class lists are views of the same files
 
 
 def get_dataset(name: str) -> LabelSet:
@@ -49,6 +50,11 @@ def get_dataset(name: str) -> LabelSet:
     if name not in own:
         raise unknown("E-DATASET", "dataset", name, [*DATASETS, *own])
     return own[name]
+
+
+def stored_as(name: str) -> str:
+    """The dataset whose files dataset `name` reads: mostly its own."""
+    return SAME_FILES.get(name, name)
 
 
 def load_label_set(path: Path | str) -> LabelSet:

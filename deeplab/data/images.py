@@ -15,8 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from deeplab.data.labelset import NOT_ALLOWED, LabelSet
-from deeplab.support.decode import (ORIENTATION, index_pixels, orientation, refuse_turned,
-                                    rgb_pixels)
+from deeplab.support.decode import ORIENTATION, index_pixels, orientation, refuse_turned, rgb_pixels
 from deeplab.support.errors import DataError
 from deeplab.support.pictures import Picture, open_picture
 from deeplab.support.png import GREY, GREY_ALPHA, PALETTE, moved_colours

@@ -7,14 +7,13 @@ one id per line, or, where images are stored by split, simply the folder of that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from deeplab.support.errors import DataError
 from deeplab.support.listing import Named, is_hidden, named_files, read_list, shown
-
 
 UNUSED_LABELS = "labels without an image"
 

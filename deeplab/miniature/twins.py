@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from deeplab.data.catalog import LabelSet, get_dataset
+from deeplab.data.catalog import LabelSet, get_dataset, stored_as
 from deeplab.data.images import index_png
 from deeplab.data.pack import PACKS
 from deeplab.miniature.scenes import Painter, vocabulary
@@ -32,7 +32,6 @@ from deeplab.support.source import without_words
 from deeplab.support.void import IGNORE_INDEX
 
 STAMP = "miniature.json"
-TWIN_OF = {"context59": "context"}  # both class lists are views of the same files
 BORDERED = ("voc",)  # things in SegmentationClass have a 255 border; SegmentationClassAug has none
 TRAIN_SHARE = 4  # one in four trainaug images belongs to VOC's own train list
 JPEG_QUALITY = 92
@@ -49,7 +48,7 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
     few seconds, for which a second process waits. Raises `UsageError` (E-TWIN) for a dataset
     that has no twin and for a folder of that name that is no twin: it is left alone.
     """
-    name = TWIN_OF.get(name, name)
+    name = stored_as(name)
     if name not in vocabulary()["sets"]:
         raise UsageError.of("E-TWIN", f"dataset {name!r} has no miniature twin", found=name,
                             expected=", ".join(vocabulary()["sets"]),

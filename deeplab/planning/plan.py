@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deeplab.data.catalog import DATASETS, find_root, get_dataset
+from deeplab.data.catalog import DATASETS, find_root, get_dataset, stored_as
 from deeplab.miniature.scenes import vocabulary
-from deeplab.miniature.twins import TWIN_OF
 from deeplab.planning.cost import ModelCost, meta_model, model_cost
 from deeplab.planning.gpus import Gpu, get_gpu
 from deeplab.planning.memory import FLOAT, GIB, TrainingMemory, training_memory
@@ -57,7 +56,7 @@ class PlanLine:
         """Hours of training steps, if the GPUs share the work without loss."""
         images = self.steps * self.config.batch_size
         flops = 2 * FORWARDS * sum(self.cost.train_macs.values()) * images
-        return self._hours(flops, half=is_mixed(self.config))
+        return self._hours(flops, half=self.config.is_mixed)
 
     @property
     def eval_hours(self) -> float:
@@ -115,20 +114,15 @@ def step_memory(config: RunConfig) -> TrainingMemory:
                             expected="a number of GPUs that divides the batch",
                             do=f"take {' or '.join(divisors)}")
     model = meta_model(config)
-    return training_memory(model.half() if is_mixed(config) else model, height=config.crop[0],
+    return training_memory(model.half() if config.is_mixed else model, height=config.crop[0],
                            width=config.crop[1], images=batch // config.world, gpus=config.world)
-
-
-def is_mixed(config: RunConfig) -> bool:
-    """Whether a run on CUDA trains in mixed precision: see `Experiment.settings`."""
-    return config.profile.name == "full"
 
 
 def split_size(config: RunConfig, split: str) -> int:
     """Images in a split of the real dataset, or of its miniature twin in the demo."""
     if config.profile.name != "demo":
         return _real_size(config.real_data_root, config.row.dataset, split)
-    twin = vocabulary()["sets"][TWIN_OF.get(config.row.dataset, config.row.dataset)]
+    twin = vocabulary()["sets"][stored_as(config.row.dataset)]
     return twin["val" if split == "val" else "train"]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from deeplab.planning.cost import PARTS
 from deeplab.planning.gpus import TENSOR_EFFICIENCY, VECTOR_EFFICIENCY
 from deeplab.planning.memory import GIB
-from deeplab.planning.plan import ASSUMED_IMAGES, PlanLine, is_mixed
+from deeplab.planning.plan import ASSUMED_IMAGES, PlanLine
 
 # memory by what it holds: a heading, and the fields of `TrainingMemory` that it adds up
 USES = {"weights": ("weights",), "gradients": ("gradients",), "optimiser": ("momentum",),
@@ -21,7 +21,7 @@ def plan_text(plans: Sequence[Sequence[PlanLine]]) -> str:
     width = max(len("GMACs of a crop"), *(len(line.row_id) for line in plans[0]))
     return "\n".join([
         f"Profile {config.profile.name}, {config.world} GPU{'s' * (config.world > 1)} a row, "
-        f"{'mixed precision' if is_mixed(config) else 'float32'}", "",
+        f"{'mixed precision' if config.is_mixed else 'float32'}", "",
         *_cost_lines(plans[0], width), "", *_part_lines(plans[0], width), "",
         *_memory_lines(plans[0], width), "", *_hour_lines(plans, width), "", _notes()])
 

@@ -10,10 +10,9 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 
+from deeplab.data.catalog import SAME_FILES, stored_as
 from deeplab.support.errors import UsageError
 from deeplab.support.remote import Remote
-
-SAME_FILES = {"context59": "context"}  # both class lists are views of the same files
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def load_sources() -> dict[str, Source]:
 
 def get_source(name: str) -> Source:
     """The source of dataset `name`; raises `UsageError` (E-SOURCE) for one of your own."""
-    name = SAME_FILES.get(name, name)
+    name = stored_as(name)
     if name not in load_sources():
         raise UsageError.of("E-SOURCE", f"nothing is known of where {name!r} comes from",
                             found=name, expected=", ".join([*load_sources(), *SAME_FILES]),

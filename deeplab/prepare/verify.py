@@ -22,8 +22,8 @@ from deeplab.data.catalog import SegmentationDataset, find_root, get_dataset
 from deeplab.data.images import read_indices
 from deeplab.data.labelset import LabelSet
 from deeplab.data.layout import UNUSED_LABELS
-from deeplab.prepare.suspect import (Pixels, check_borders, images_in_two_splits,
-                                     labelled_splits, labels_without_images)
+from deeplab.prepare.suspect import (Pixels, check_borders, images_in_two_splits, labelled_splits,
+                                     labels_without_images)
 from deeplab.support.errors import DataError, ResourceError
 from deeplab.support.files import read_json, write_json
 from deeplab.support.listing import shown
@@ -32,7 +32,7 @@ from deeplab.support.pictures import format_of
 SHOWN = 5  # problems of a kind, and names, that are listed; the rest is counted
 ENDINGS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 # the JSON file yields fewer images than PASCAL Context counts (PyTorch-Encoding issue 155)
-ALSO_RIGHT = {"context": {"train": 4996, "val": 5104}, "context59": {"train": 4996, "val": 5104}}
+ALSO_RIGHT = {"context": {"train": 4996, "val": 5104}}
 
 
 @dataclass

@@ -85,6 +85,11 @@ class RunConfig(Parameters):
         return self.backbone_weights or FIRST_WEIGHTS[self.profile.name]
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether it trains in mixed precision where there is a GPU."""
+        return self.profile.name == "full"
+
+    @property
     def label_set(self) -> LabelSet:
         """Classes, palette and layout of the row's dataset."""
         return get_dataset(self.row.dataset)

@@ -11,19 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from deeplab.data.augment import EvalTransform
 from deeplab.evaluation.inference import evaluate
-from deeplab.evaluation.metrics import Evaluation
-from deeplab.runs.config import RunConfig, row_facts
+from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
-from deeplab.runs.fingerprint import data_identity, digest, surroundings
+from deeplab.runs.facts import evaluation_facts
+from deeplab.runs.fingerprint import data_identity, digest
 from deeplab.runs.predict import weight_file
 from deeplab.support.files import sha256, write_json
-from deeplab.support.scores import rounded
 from deeplab.table.rows import get_row
 from deeplab.weights.fused import optimize_for_inference
+
 
 def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
                      data_root: Path | None = None, results_root: Path | None = None,
@@ -47,23 +45,10 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
         num_classes=config.row.num_classes, inference=inference, progress=progress)
     facts = evaluation_facts(experiment, evaluation) | {
         "weights": file.path.name, "weights_sha256": sha256(file.path),
-        "scales": list(scales), "flip": flip}
+        "scales": list(scales), "flip": flip,
+        "data": digest(data_identity(config, config.row.eval_split))}
     write_json(config.folder.parent / _result_name(facts, config), facts)
     return facts
-
-
-def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str, Any]:
-    """What an evaluation states, as plain values; scores in per cent, None where undefined."""
-    config, iou = experiment.config, evaluation.class_iou.tolist()
-    return {
-        **row_facts(config.row), "profile": config.profile.name,
-        "miou": rounded(evaluation.mean_iou), "num_images": evaluation.num_images,
-        "class_iou": {name: rounded(100 * value)
-                      for name, value in zip(config.label_set.classes, iou, strict=True)},
-        "minutes": round(evaluation.seconds / 60, 3), "device": experiment.device,
-        "threads": torch.get_num_threads(),
-        "data": digest(data_identity(config, config.row.eval_split)),
-        **surroundings(experiment.device)}
 
 
 def _result_name(facts: dict[str, Any], config: RunConfig) -> str:

@@ -135,7 +135,7 @@ class Experiment:
             evaluate_every=config.evaluate_every(num_images),
             checkpoint_every=config.checkpoint_every(num_images),
             log_every=max(1, total // LOG_LINES) if config.profile.steps else 50,
-            device=self.device, amp=self.device == "cuda" and config.profile.name == "full",
+            device=self.device, amp=self.device == "cuda" and config.is_mixed,
             workers=(GPU_WORKERS if self.device == "cuda" else 0)
             if config.workers is None else config.workers)
 

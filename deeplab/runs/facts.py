@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from deeplab.evaluation.metrics import Evaluation
 from deeplab.runs.config import row_facts
 from deeplab.runs.deviations import deviations
 from deeplab.runs.experiment import Experiment, Outcome
@@ -19,21 +20,26 @@ from deeplab.support.scores import rounded
 
 
 def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> dict[str, Any]:
-    """Everything a result states, as plain values; scores in per cent, `None` where undefined."""
-    config, evaluation = experiment.config, outcome.evaluation
-    iou = evaluation.class_iou.tolist()
+    """Everything a result states, as plain values: the evaluation, the training, its cost."""
+    return evaluation_facts(experiment, outcome.evaluation) | {
+        "seed": experiment.config.seed, "steps": outcome.steps,
+        "total_steps": outcome.total_steps, "complete": outcome.complete,
+        "minutes": round(outcome.seconds / 60, 3), "gmacs": round(gmacs, 4),
+        "parameters": sum(weight.numel() for weight in outcome.model.parameters()),
+        "peak_memory_mb": peak_memory_mb(), "backbone_weights": experiment.backbone_weights,
+        "deviations": [item.number for item in deviations(experiment)]}
+
+
+def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str, Any]:
+    """What an evaluation states, as plain values; scores in per cent, None where undefined."""
+    config, iou = experiment.config, evaluation.class_iou.tolist()
     return {
-        **row_facts(config.row), "profile": config.profile.name, "seed": config.seed,
+        **row_facts(config.row), "profile": config.profile.name,
         "miou": rounded(evaluation.mean_iou), "num_images": evaluation.num_images,
         "class_iou": {name: rounded(100 * value)
                       for name, value in zip(config.label_set.classes, iou, strict=True)},
-        "steps": outcome.steps, "total_steps": outcome.total_steps, "complete": outcome.complete,
-        "minutes": round(outcome.seconds / 60, 3), "gmacs": round(gmacs, 4),
-        "parameters": sum(weight.numel() for weight in outcome.model.parameters()),
-        "peak_memory_mb": peak_memory_mb(), "device": experiment.device,
-        "threads": torch.get_num_threads(), "backbone_weights": experiment.backbone_weights,
-        "deviations": [item.number for item in deviations(experiment)],
-        **surroundings(experiment.device)}
+        "minutes": round(evaluation.seconds / 60, 3), "device": experiment.device,
+        "threads": torch.get_num_threads(), **surroundings(experiment.device)}
 
 
 def peak_memory_mb() -> int:
@@ -44,8 +50,10 @@ def peak_memory_mb() -> int:
 
 
 def save_outcome(folder: Path, facts: dict[str, Any]) -> None:
-    """Leave `outcome.json` for the runner."""
+    """Leave `outcome.json` for the runner; what comes after is the end of the kernel.
+
+    There the collector would walk over a million objects. Frozen they are passed over, and the
+    next row starts most of a second sooner.
+    """
     write_json(folder / "outcome.json", facts)
-    # A kernel that ends has the collector walk over a million objects; frozen they are passed
-    # over, and the next row starts most of a second sooner
     atexit.register(gc.freeze)

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplab.runs.config import RunConfig
-from deeplab.runs.fingerprint import (changed, data_identity, file_states, fingerprint,
-                                      software)
+from deeplab.runs.fingerprint import changed, data_identity, file_states, fingerprint, software
 from deeplab.runs.notebook import environment, execute, publish_notebook
 from deeplab.runs.result import finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from deeplab.evaluation import upsample
-from deeplab.evaluation.inference import (Inference, augmented, evaluate, predict,
-                                          slide_inference, whole_inference, window_slices)
+from deeplab.evaluation.inference import (Inference, augmented, evaluate, predict, slide_inference,
+                                          whole_inference, window_slices)
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
 from deeplab.support.errors import DataError, UsageError
 

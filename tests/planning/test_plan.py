@@ -9,7 +9,7 @@ from deeplab.cli.main import main
 from deeplab.planning.cost import PARTS, count_macs, eval_windows, meta_model
 from deeplab.planning.gpus import GPUS, TENSOR_EFFICIENCY, VECTOR_EFFICIENCY, get_gpu
 from deeplab.planning.memory import GIB
-from deeplab.planning.plan import check_fits, is_mixed, plan, split_size
+from deeplab.planning.plan import check_fits, plan, split_size
 from deeplab.planning.plan_text import plan_text
 from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
@@ -80,7 +80,7 @@ def test_the_plan_and_the_run_agree_on_precision(profile):
     experiment = Experiment(RunConfig.of(row_id="voc_r50_d8", profile=profile))
     experiment.device = "cuda"
     experiment.train_set = range(10_582)  # stands for the dataset: only its length is asked for
-    assert experiment.settings.amp == is_mixed(experiment.config)
+    assert experiment.settings.amp == experiment.config.is_mixed
 
 
 def test_a_fast_mode_is_never_slower_than_the_slow_one():

@@ -20,7 +20,6 @@ from deeplab.prepare.suspect import check_borders, check_splits
 from deeplab.prepare.verify import grouped, verify
 from deeplab.support.errors import DataError, ResourceError
 
-
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3))
 
 

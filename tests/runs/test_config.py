@@ -1,7 +1,6 @@
 """What a run is: checked before any work, and derived from the row and the profile alone."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 

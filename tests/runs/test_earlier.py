@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from deeplab.model.weights import convert
 from PIL import Image
 
 from deeplab.cli.main import main
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.miniature import twins
 from deeplab.model.network import build_model
+from deeplab.model.weights import convert
 from deeplab.report import report
 from deeplab.runs import batch
 from deeplab.runs.config import RunConfig

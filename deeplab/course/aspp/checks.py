@@ -10,8 +10,7 @@ from torch import Tensor
 from deeplab.course.exercise import exercise
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import taps_inside
-
-RATES = (6, 12, 18)
+from deeplab.table.rows import BASE_RATES
 
 
 @exercise("5.1", "And at half the map's side it is over.")
@@ -68,8 +67,8 @@ def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
 @exercise("5.3", "You can price a pyramid before building it.")
 def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], int]) -> str | None:
     """Compare `attempt(c_in, c_out, rates, project_kernel)` with the parameters of an `ASPP`."""
-    for c_in, c_out, rates, kernel in ((40, 12, (2,), 1), (40, 12, RATES, 1), (40, 12, RATES, 3),
-                                       (2048, 512, RATES, 3)):
+    for c_in, c_out, rates, kernel in ((40, 12, (2,), 1), (40, 12, BASE_RATES, 1),
+                                       (40, 12, BASE_RATES, 3), (2048, 512, BASE_RATES, 3)):
         got = attempt(c_in, c_out, rates, kernel)
         branches = len(rates) + 2
         with torch.device("meta"):

@@ -12,8 +12,8 @@ from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, RED, SKY, f
                                    house_style, note, picture, subplots)
 from deeplab.miniature.scenes import Painter
 from deeplab.model.atrous import taps_inside
+from deeplab.table.rows import BASE_RATES
 
-RATES = (6, 12, 18)  # Sec. 3.3, at output stride 16
 SCENE = 1  # of the drawn VOC: a station, with a bicycle in front of a train
 COUNTS = (1, 2, 4, 6, 9)  # taps that can be inside a square map
 COUNT_COLOURS = ListedColormap(("#fde725", "#7ad151", "#22a884", "#2a788e", "#443983"))
@@ -27,7 +27,7 @@ def drawn_crop(side: int = 512) -> np.ndarray:
 
 
 @house_style
-def opening(rates: Sequence[int] = RATES, *, output_stride: int = 16) -> Figure:
+def opening(rates: Sequence[int] = BASE_RATES, *, output_stride: int = 16) -> Figure:
     """The taps of the middle cell of a crop at each rate, inside the crop and outside."""
     image = drawn_crop()
     side, middle = len(image), len(image) // output_stride // 2
@@ -42,7 +42,7 @@ def opening(rates: Sequence[int] = RATES, *, output_stride: int = 16) -> Figure:
         for where, face in ((inside, ORANGE), (~inside, "none")):
             ax.plot(columns[where], rows[where], "o", markerfacecolor=face, markersize=8,
                     markeredgecolor="black" if face != "none" else RED, markeredgewidth=1.5)
-        margin = max(RATES) * output_stride - side // 2 + 2 * output_stride
+        margin = max(BASE_RATES) * output_stride - side // 2 + 2 * output_stride
         ax.set(xlim=(-margin, side + margin), ylim=(side + margin, -margin))
         ax.set_title(f"rate {rate}: {inside.sum()} of 9 taps inside", loc="center")
     return fig
@@ -75,7 +75,7 @@ def valid_taps(shares: Mapping[int, Mapping[int, float]], *, side: int) -> Figur
         values = [shares[rate].get(count, 0) for rate in shares]
         axes.plot(list(shares), values, line, color=colour,
                   label=f"{count} tap{'s' * (count > 1)} inside")
-    doubled = [2 * rate for rate in RATES]
+    doubled = [2 * rate for rate in BASE_RATES]
     axes.vlines(doubled, 0, 1, color=GREY, linewidth=1.5, linestyle=":",
                 label=f"rates {', '.join(map(str, doubled))}")
     finish(axes, xlabel=f"atrous rate on a map of {side} x {side} cells", ylim=(0, 1.02),

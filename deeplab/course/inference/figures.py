@@ -16,8 +16,8 @@ from deeplab.data.augment import EvalTransform
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.inference import Inference, predict, window_slices
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, figure, finish, house_style,
-                                   note, row_of, side_by_side, subplots)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, figure, finish, house_style, note,
+                                   row_of, side_by_side, subplots)
 from deeplab.model.network import DeepLabV3, build_model
 
 ROW, STEPS = "voc_r50_d16", 300

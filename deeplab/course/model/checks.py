@@ -14,8 +14,8 @@ from deeplab.evaluation.upsample import upsampled
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import field_of_view
 from deeplab.model.network import DeepLabV3
+from deeplab.table.rows import BASE_RATES
 
-RATES = (6, 12, 18)
 TORCHVISION = {"convs.0.": "point.", "convs.1.": "atrous.0.", "convs.2.": "atrous.1.",
                "convs.3.": "atrous.2.", "convs.4.1.": "image_pooling.0.",
                "convs.4.2.": "image_pooling.1.", "project.": "project."}  # their prefix: ours
@@ -92,8 +92,8 @@ def check_our_name(attempt: Callable[[str], str]) -> str | None:
     """Compare `attempt(key)` for all keys of torchvision's ASPP; then compare the outputs."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        theirs, x = TorchvisionASPP(6, RATES, out_channels=8).eval(), torch.randn(1, 6, 9, 11)
-        ours = ASPP(c_in=6, c_out=8, atrous_rates=RATES, project_kernel=1).eval()
+        theirs, x = TorchvisionASPP(6, BASE_RATES, out_channels=8).eval(), torch.randn(1, 6, 9, 11)
+        ours = ASPP(c_in=6, c_out=8, atrous_rates=BASE_RATES, project_kernel=1).eval()
     renamed: dict[str, Tensor] = {}
     for key, value in theirs.state_dict().items():
         prefix = next(prefix for prefix in TORCHVISION if key.startswith(prefix))
