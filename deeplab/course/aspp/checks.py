@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import taps_inside
 from deeplab.table.rows import BASE_RATES
 
 
 @exercise("5.1", "And at half the map's side it is over.")
-def check_share_with_all_nine(attempt: Callable[[int, int], float]) -> str | None:
+def check_share_with_all_nine(attempt: Callable[[int, int], float]) -> Iterator[str | None]:
     """Compare `attempt(side, rate)` with the counts of `taps_inside`."""
     for side, rate in ((65, 1), (65, 12), (33, 16), (32, 16), (32, 18), (20, 40)):
         got = attempt(side, rate)
         wanted = float((taps_inside(side, side, rate=rate) == 9).double().mean())
         if not isinstance(got, (int, float)):
-            return f"Expected one number; got {got!r}."
-        if abs(got - wanted) < 1e-6:
-            continue
-        case = f"Side {side}, rate {rate}: got {got:.3f}, expected {wanted:.3f}. "
-        if wanted == 0 and got > 0:
-            return case + "No position is left here; a negative number of them, squared, is not."
-        if abs(got - wanted ** 0.5) < 1e-6:
-            return case + "That is the share along one axis; the map has two."
-        if abs(got - (1 - rate / side) ** 2) < 1e-6:
-            return case + "A tap can leave on either side: both ends cost `rate` cells."
-        if abs(got - wanted * side ** 2) < 1e-6:
-            return case + "That is a number of positions; divide by all of them."
-        return case + "From which cell to which do all three taps of an axis stay inside?"
-    return None
+            yield f"Expected one number; got {got!r}."
+        yield judged(got, wanted, (
+            (got if wanted == 0 < got else None, "No position is left here; a negative number of "
+             "them, squared, is not."),
+            (wanted ** 0.5, "That is the share along one axis; the map has two."),
+            ((1 - rate / side) ** 2,
+             "A tap can leave on either side: both ends cost `rate` cells."),
+            (wanted * side ** 2, "That is a number of positions; divide by all of them.")),
+            "From which cell to which do all three taps of an axis stay inside?",
+            case=f"Side {side}, rate {rate}: got {got:.3f}, expected {wanted:.3f}. ")
 
 
 @exercise("5.2", "Five branches, one after the other in channels, fused into one map.")
@@ -45,27 +41,26 @@ def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
     with torch.inference_mode():
         got, wanted = attempt(aspp, x.clone()), aspp(x)
         branches = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
+        image_first = aspp.project(torch.cat([branches[-1], *branches[:-1]], 1))
+        reversed_rates = aspp.project(torch.cat([branches[0], *branches[3:0:-1], branches[4]], 1))
     if not isinstance(got, Tensor):
         return f"Expected a map (N, 8, 9, 11); got {got!r}."
     if got.shape == torch.cat(branches, 1).shape:
         return "These are the five branches side by side; `aspp.project` makes one map of them."
     if got.shape != wanted.shape:
         return f"Expected a map {tuple(wanted.shape)}; got {tuple(got.shape)}."
-    if torch.allclose(got, wanted, atol=1e-5):
-        return None
-    with torch.inference_mode():
-        image_first = aspp.project(torch.cat([branches[-1], *branches[:-1]], 1))
-        reversed_rates = aspp.project(torch.cat([branches[0], *branches[3:0:-1], branches[4]], 1))
-    if torch.allclose(got, image_first, atol=1e-5):
-        return "The image-level branch comes first; the projection was trained with it last."
-    if torch.allclose(got, reversed_rates, atol=1e-5):
-        return "The rates are in falling order; take the branches as they stand in aspp.atrous."
-    return ("Right shape, wrong values. Order: 1x1, rising rates, image level; each branch reads x "
-            "itself, not the branch before.")
+    return judged(got, wanted, (
+        (image_first, "The image-level branch comes first; the projection was trained with it "
+         "last."),
+        (reversed_rates, "The rates are in falling order; take the branches as they stand in "
+         "aspp.atrous.")),
+        "Right shape, wrong values. Order: 1x1, rising rates, image level; each branch reads x "
+        "itself, not the branch before.", near=1e-5)
 
 
 @exercise("5.3", "You can price a pyramid before building it.")
-def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], int]) -> str | None:
+def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], int]
+                          ) -> Iterator[str | None]:
     """Compare `attempt(c_in, c_out, rates, project_kernel)` with the parameters of an `ASPP`."""
     for c_in, c_out, rates, kernel in ((40, 12, (2,), 1), (40, 12, BASE_RATES, 1),
                                        (40, 12, BASE_RATES, 3), (2048, 512, BASE_RATES, 3)):
@@ -74,19 +69,15 @@ def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], in
         with torch.device("meta"):
             aspp = ASPP(c_in=c_in, c_out=c_out, atrous_rates=rates, project_kernel=kernel)
         wanted = sum(weight.numel() for weight in aspp.parameters())
-        if got == wanted:
-            continue
-        case = f"{c_in} -> {c_out} channels, rates {rates}, projection {kernel}x{kernel}: "
         projection = kernel ** 2 * branches * c_out ** 2
-        hints = {
-            wanted - 2 * c_out * (branches + 1):
-                "BatchNorm is missing: a scale and a shift for each output channel, after every "
-                "convolution.",
-            wanted + c_out * (branches + 1): "these convolutions have no bias; BatchNorm shifts.",
-            wanted - projection + kernel ** 2 * c_out ** 2:
-                f"the projection reads all {branches} branches, {branches * c_out} channels.",
-            wanted - projection - 2 * c_out: "the projection is missing.",
-            wanted - c_in * c_out - 2 * c_out: "one 1x1 branch is missing: the point or the image.",
-        }
-        return case + hints.get(got, f"got {got:,}, expected {wanted:,}.")
-    return None
+        yield judged(got, wanted, (
+            (wanted - 2 * c_out * (branches + 1), "BatchNorm is missing: a scale and a shift for "
+             "each output channel, after every convolution."),
+            (wanted + c_out * (branches + 1), "these convolutions have no bias; BatchNorm shifts."),
+            (wanted - projection + kernel ** 2 * c_out ** 2,
+             f"the projection reads all {branches} branches, {branches * c_out} channels."),
+            (wanted - projection - 2 * c_out, "the projection is missing."),
+            (wanted - c_in * c_out - 2 * c_out,
+             "one 1x1 branch is missing: the point or the image.")),
+            f"got {got:,}, expected {wanted:,}.", near=0,
+            case=f"{c_in} -> {c_out} channels, rates {rates}, projection {kernel}x{kernel}: ")

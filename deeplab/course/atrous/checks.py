@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.model.atrous import atrous_conv1d, field_of_view
 
 KERNEL_SIZE = 3  # of the kernels in exercise 2.4
@@ -34,7 +34,7 @@ def check_same_padding(attempt: Callable[[int, int], int]) -> str | None:
 
 
 @exercise("2.2", "Your convolution is Eq. (1) at rates 1, 2 and 5.")
-def check_atrous(attempt: Callable[[Tensor, Tensor, int], Tensor]) -> str | None:
+def check_atrous(attempt: Callable[[Tensor, Tensor, int], Tensor]) -> Iterator[str | None]:
     """Compare `attempt(x, w, rate)` with `atrous_conv1d` on random signals."""
     generator = torch.Generator().manual_seed(0)
     for size, rate in itertools.product((3, 4), (1, 2, 5)):
@@ -42,16 +42,15 @@ def check_atrous(attempt: Callable[[Tensor, Tensor, int], Tensor]) -> str | None
         got, wanted = attempt(x.clone(), w.clone(), rate), atrous_conv1d(x, w, rate)
         asked = f"{size} taps, rate {rate}"
         if not isinstance(got, Tensor) or got.ndim != 1:
-            return f"{asked}: expected a tensor with one axis; got {got!r}."
+            yield f"{asked}: expected a tensor with one axis; got {got!r}."
         if len(got) != len(wanted):
-            return (f"{asked}: {len(got)} outputs, expected {len(wanted)}. In how many places does "
-                    f"a kernel that spans {field_of_view(size, rate)} samples fit into 23?")
-        if torch.allclose(got, wanted, atol=1e-5):
-            continue
-        if torch.allclose(got, atrous_conv1d(x, w.flip(0), rate), atol=1e-5):
-            return f"{asked}: the kernel is read backwards. Eq. (1) pairs x[i + rate k] with w[k]."
-        return f"{asked}: right length, wrong values. Is it x[i + rate k] that meets w[k]?"
-    return None
+            yield (f"{asked}: {len(got)} outputs, expected {len(wanted)}. In how many places does "
+                   f"a kernel that spans {field_of_view(size, rate)} samples fit into 23?")
+        yield judged(got, wanted, [(
+            atrous_conv1d(x, w.flip(0), rate),
+            "the kernel is read backwards. Eq. (1) pairs x[i + rate k] with w[k].")],
+            "right length, wrong values. Is it x[i + rate k] that meets w[k]?",
+            case=f"{asked}: ", near=1e-5)
 
 
 @exercise("2.3", "A kernel with holes is an ordinary kernel, mostly zero.")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.data.augment import pad_center
 from deeplab.support.void import IGNORE_INDEX
 
@@ -56,18 +56,15 @@ def check_class_shares(attempt: Callable[[Sequence[np.ndarray], int], np.ndarray
     counts = np.stack([np.bincount(label.ravel(), minlength=256)[:5] for label in labels])
     wanted = counts.sum(0) / counts.sum()
     each = counts / counts.sum(1, keepdims=True)
-    for mistake, sentence in (
-            (counts.sum(0) / (len(labels) * np.prod(SHAPE)), "You divided by all pixels. The void "
-             "ones (255) belong to no class: the shares must add up to 1."),
-            (each.mean(0), "That is the mean of the images' own shares. One label is mostly void "
-                           "and has few pixels to tell; count all pixels, then divide."),
-            (counts.sum(0), "Those are pixels; divide by the pixels of all classes."),
-            (100 * wanted, "That is per cent; a share lies between 0 and 1."),
-            (each[0], "That is the first label alone."),
-            ((counts > 0).mean(0), "That is the share of images that show the class.")):
-        if np.allclose(got, mistake):
-            return sentence
-    return None if np.allclose(got, wanted) else (
+    return judged(got, wanted, (
+        (counts.sum(0) / (len(labels) * np.prod(SHAPE)), "You divided by all pixels. The void "
+         "ones (255) belong to no class: the shares must add up to 1."),
+        (each.mean(0), "That is the mean of the images' own shares. One label is mostly void "
+                       "and has few pixels to tell; count all pixels, then divide."),
+        (counts.sum(0), "Those are pixels; divide by the pixels of all classes."),
+        (100 * wanted, "That is per cent; a share lies between 0 and 1."),
+        (each[0], "That is the first label alone."),
+        ((counts > 0).mean(0), "That is the share of images that show the class.")),
         f"Class 0 covers {wanted[0]:.4f} of the pixels that count; got {got[0]:.4f}.")
 
 

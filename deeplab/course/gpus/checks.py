@@ -2,73 +2,67 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.planning.plan import USABLE
 
 BATCH = 16
 
 
 @exercise("9.1", "One step in many thousand is lost, and none is spoilt.")
-def check_scaled_step(attempt: Callable[..., tuple[float, float]]) -> str | None:
+def check_scaled_step(attempt: Callable[..., tuple[float, float]]) -> Iterator[str | None]:
     """Try `attempt(weight, gradient, scale, lr)` on a finite, an infinite and a NaN gradient."""
     got = attempt(1.0, 512.0, 1024.0, 0.1)  # the true gradient is 0.5
     if not (isinstance(got, tuple) and len(got) == 2):
-        return f"Expected a pair, the new weight and the new scale; got {got!r}."
+        yield f"Expected a pair, the new weight and the new scale; got {got!r}."
     weight, scale = map(float, got)
     case = "weight 1, scaled gradient 512, scale 1024, lr 0.1: "
-    for mistake, sentence in (
-            (1 - 0.1 * 512, "the step was made with the scaled gradient. Divide it by the scale."),
-            (1 - 0.1 * 512 * 1024, "you multiplied by the scale; it is in the gradient already."),
-            (1 + 0.05, "that goes uphill: the step is minus lr times the gradient.")):
-        if math.isclose(weight, mistake):
-            return case + sentence
-    if not math.isclose(weight, 0.95):
-        return f"{case}expected the weight 0.95, got {weight:g}."
+    yield judged(weight, 0.95, (
+        (1 - 0.1 * 512, "the step was made with the scaled gradient. Divide it by the scale."),
+        (1 - 0.1 * 512 * 1024, "you multiplied by the scale; it is in the gradient already."),
+        (1 + 0.05, "that goes uphill: the step is minus lr times the gradient.")),
+        f"expected the weight 0.95, got {weight:g}.", case=case)
     if scale != 1024:
-        return f"{case}all is finite, so the scale stays at 1024; got {scale:g}."
+        yield f"{case}all is finite, so the scale stays at 1024; got {scale:g}."
     for bad in (math.inf, -math.inf, math.nan):
         weight, scale = map(float, attempt(1.0, bad, 1024.0, 0.1))
         if weight != 1:
-            return (f"A gradient of {bad:g} made the weight {weight:g}. Such a step must be "
-                    "skipped; note that NaN is neither infinite nor equal to itself.")
+            yield (f"A gradient of {bad:g} made the weight {weight:g}. Such a step must be "
+                   "skipped; note that NaN is neither infinite nor equal to itself.")
         if scale != 512:
-            return (f"After a gradient of {bad:g} the scale is {scale:g}. Halve it, or the next "
-                    "step overflows as well.")
-    return None
+            yield (f"After a gradient of {bad:g} the scale is {scale:g}. Halve it, or the next "
+                   "step overflows as well.")
 
 
 @exercise("9.2", "The shape says what the axes mean, the strides where the numbers lie.")
-def check_strides(attempt: Callable[..., tuple[int, ...]]) -> str | None:
+def check_strides(attempt: Callable[..., tuple[int, ...]]) -> Iterator[str | None]:
     """Compare `attempt(shape, channels_last)` with the strides that PyTorch has."""
-    for shape in ((2, 3, 5, 7), (8, 16, 4, 6)):
-        for is_last in (False, True):
-            kind = torch.channels_last if is_last else torch.contiguous_format
-            wanted = torch.empty(shape).contiguous(memory_format=kind).stride()
-            got = attempt(shape, is_last)
-            if got is None or len(tuple(got)) != 4:
-                return f"Expected four numbers, one for each axis; got {got!r}."
-            got = tuple(got)
-            if got == wanted:
-                continue
-            images, channels, height, width = shape
-            case = f"Shape {shape}, channels_last={is_last}: "
-            if got == tuple(4 * step for step in wanted):
-                return case + "those are bytes; strides count numbers."
-            if is_last and got == (channels * height * width, height * width, width, 1):
-                return case + "that is the usual order; now the channels of a pixel are neighbours."
-            if is_last and got == (height * width * channels, width * channels, channels, 1):
-                return (case + "right numbers, wrong places: strides are named in the order of the "
-                        "shape, images, channels, rows, columns.")
-            if is_last and got == (channels * height * width, 1, height * channels, channels):
-                return case + "to the next row there are `width` pixels, not `height`."
-            return f"{case}expected {wanted}, got {got}."
-    return None
+    for shape, is_last in itertools.product(((2, 3, 5, 7), (8, 16, 4, 6)), (False, True)):
+        kind = torch.channels_last if is_last else torch.contiguous_format
+        wanted = torch.empty(shape).contiguous(memory_format=kind).stride()
+        got = attempt(shape, is_last)
+        if got is None or len(tuple(got)) != 4:
+            yield f"Expected four numbers, one for each axis; got {got!r}."
+        _, channels, height, width = shape
+        image = channels * height * width
+        last = (((image, height * width, width, 1),
+                 "that is the usual order; now the channels of a pixel are neighbours."),
+                ((image, width * channels, channels, 1),
+                 "right numbers, wrong places: strides are named in the order of the shape, "
+                 "images, channels, rows, columns."),
+                ((image, 1, height * channels, channels),
+                 "to the next row there are `width` pixels, not `height`."))
+        yield judged(tuple(got), wanted, (
+            ([4 * step for step in wanted], "those are bytes; strides count numbers."),
+            *(last if is_last else ())),
+            f"expected {wanted}, got {tuple(got)}.", near=0,
+            case=f"Shape {shape}, channels_last={is_last}: ")
 
 
 @exercise("9.3", "This is all that SyncBatchNorm exchanges: a few numbers per channel.")
@@ -89,18 +83,15 @@ def check_synchronised(attempt: Callable[..., tuple[Tensor, Tensor]]) -> str | N
     if not torch.allclose(mean, whole.mean(0)):
         return f"Channel 0: expected the mean {whole.mean(0)[0]:.4f}, got {mean[0]:.4f}."
     between = (means[0] - means[1]) ** 2
-    for mistake, sentence in (
-            (variances.mean(0), "You averaged the variances. Two halves that each hardly vary may "
-                                "lie far apart, and that distance is missing."),
-            (variances.mean(0) + between, "The distance between the means counts too much: "
-                                          "each half is only half of it from the middle."),
-            ((variances + means**2).mean(0), "That is the mean of the squares. Subtract the "
-                                             "square of the common mean.")):
-        if torch.allclose(variance, mistake):
-            return sentence
     wanted = whole.var(0, correction=0)
-    return None if torch.allclose(variance, wanted) else (
-        f"Channel 0: expected the variance {wanted[0]:.4f}, got {variance[0]:.4f}.")
+    return judged(variance, wanted, (
+        (variances.mean(0), "You averaged the variances. Two halves that each hardly vary may "
+                            "lie far apart, and that distance is missing."),
+        (variances.mean(0) + between, "The distance between the means counts too much: each "
+                                      "half is only half of it from the middle."),
+        ((variances + means**2).mean(0), "That is the mean of the squares. Subtract the square "
+                                         "of the common mean.")),
+        f"Channel 0: expected the variance {wanted[0]:.4f}, got {variance[0]:.4f}.", near=1e-5)
 
 
 @exercise("9.4", "You know the bill before you order.")

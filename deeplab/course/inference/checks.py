@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.course.inference.calibration import reliability
 from deeplab.course.inference.trimap import border_band
 from deeplab.evaluation.inference import window_slices
@@ -54,25 +55,23 @@ def check_flip(attempt: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) 
     if not isinstance(got, Tensor) or got.shape != plain.shape:
         return (f"Expected logits of shape {tuple(plain.shape)}, as predict gives them; got "
                 f"{tuple(got.shape) if isinstance(got, Tensor) else repr(got)}.")
-    for mistake, sentence in (
-            (plain, "That is the plain output alone."),
-            ((plain + mirrored) / 2, "The second output is still mirrored: turn it back before "
-                                     "adding, or left and right are mixed up."),
-            (mirrored.flip(-1), "That is the mirrored view alone; average it with the plain one."),
-            (plain + mirrored.flip(-1), "That is the sum; the mean is half of it."),
-            ((plain + predict(image.flip(-2)).flip(-2)) / 2,
-             "You turned the image upside down. The columns are the last axis."),
-            ((plain + plain.flip(-1)) / 2, "The network never saw the mirrored image: flip the "
-                                           "input as well as the output.")):
-        if torch.allclose(got, mistake):
-            return sentence
     wanted = (plain + mirrored.flip(-1)) / 2
-    return None if torch.allclose(got, wanted) else (
-        f"Expected {wanted[0, 0, 0, 0]:.3f} in the first cell, got {got[0, 0, 0, 0]:.3f}.")
+    return judged(got, wanted, (
+        (plain, "That is the plain output alone."),
+        ((plain + mirrored) / 2, "The second output is still mirrored: turn it back before "
+                                 "adding, or left and right are mixed up."),
+        (mirrored.flip(-1), "That is the mirrored view alone; average it with the plain one."),
+        (plain + mirrored.flip(-1), "That is the sum; the mean is half of it."),
+        ((plain + predict(image.flip(-2)).flip(-2)) / 2,
+         "You turned the image upside down. The columns are the last axis."),
+        ((plain + plain.flip(-1)) / 2, "The network never saw the mirrored image: flip the "
+                                       "input as well as the output.")),
+        f"Expected {wanted[0, 0, 0, 0]:.3f} in the first cell, got {got[0, 0, 0, 0]:.3f}.",
+        near=1e-5)
 
 
 @exercise("10.3", "This is a trimap: the pixels where outlines are decided.")
-def check_band(attempt: Callable[[np.ndarray, int], np.ndarray]) -> str | None:
+def check_band(attempt: Callable[[np.ndarray, int], np.ndarray]) -> Iterator[str | None]:
     """Compare `attempt(label, width)` with `border_band` on three small labels."""
     step = np.zeros((5, 9), np.uint8)
     step[:, 4:] = 15
@@ -80,28 +79,22 @@ def check_band(attempt: Callable[[np.ndarray, int], np.ndarray]) -> str | None:
     corner[3, 3] = 2
     void = step.copy()
     void[:, 4] = IGNORE_INDEX
-    for name, label in (("Two halves", step), ("A dot", corner), ("Void between", void)):
-        for width in (1, 2):
-            got, wanted = attempt(label.copy(), width), border_band(label, width)
-            if not isinstance(got, np.ndarray) or got.shape != label.shape:
-                return "Expected an array of True and False, of the shape of the label."
-            if np.array_equal(got.astype(bool), wanted):
-                continue
-            case = f"{name}, width {width}: "
-            if (got.astype(bool) & (label == IGNORE_INDEX)).any():
-                return case + "void pixels do not count; take them out at the end."
-            if np.array_equal(got.astype(bool), ~wanted):
-                return case + "that is everything but the band."
-            if np.array_equal(got.astype(bool), border_band(label, width - 1)):
-                return case + f"that is a band of {width - 1}."
-            if np.array_equal(got.astype(bool), border_band(label, width + 1)):
-                return case + f"that is a band of {width + 1}."
-            if not (got.astype(bool) & ~wanted).any():
-                return (case + f"{int(wanted.sum() - got.sum())} pixels are missing. Look to both "
-                        "sides, along rows, columns and diagonals.")
-            return (case + f"{int((got.astype(bool) & ~wanted).sum())} pixels are too many. Does "
-                    "one edge of the image meet the opposite one?")
-    return None
+    labels = {"Two halves": step, "A dot": corner, "Void between": void}
+    for (name, label), width in itertools.product(labels.items(), (1, 2)):
+        got, wanted = attempt(label.copy(), width), border_band(label, width)
+        if not isinstance(got, np.ndarray) or got.shape != label.shape:
+            yield "Expected an array of True and False, of the shape of the label."
+        got = got.astype(bool)
+        case, surplus = f"{name}, width {width}: ", int((got & ~wanted).sum())
+        if (got & (label == IGNORE_INDEX)).any():
+            yield case + "void pixels do not count; take them out at the end."
+        yield judged(got, wanted, (
+            (~wanted, "that is everything but the band."),
+            *((border_band(label, wrong), f"that is a band of {wrong}.")
+              for wrong in (width - 1, width + 1))),
+            f"{surplus} pixels are too many. Does one edge of the image meet the opposite one?"
+            if surplus else f"{int(wanted.sum() - got.sum())} pixels are missing. Look to both "
+            "sides, along rows, columns and diagonals.", case=case)
 
 
 @exercise("10.4", "Zero would mean that its probabilities can be believed.")
@@ -117,18 +110,15 @@ def check_calibration_error(attempt: Callable[[np.ndarray, np.ndarray], float]) 
     if not isinstance(got, (int, float, np.floating)) or np.isnan(got):
         return f"Expected a number; got {got!r}. Empty bins must be passed over."
     gap = found.confidence - found.accuracy
-    for mistake, sentence in (
-            (abs(confidence.mean() - right.mean()), "You compared the two means. A network can be "
-             "too sure in one bin and too modest in another: sort into bins first."),
-            (np.nanmean(np.abs(gap)), "Each bin counted the same; weigh it by its pixels."),
-            (abs(np.nansum(found.count * gap) / found.count.sum()), "Gaps of opposite sign "
-             "cancelled: take the distance of each bin before adding."),
-            (np.abs(confidence - right).mean(), "That compares pixel by pixel; only a share of "
-                                                "many pixels can equal a probability."),
-            (100 * found.error, "That is per cent; the error is a share, 0 to 1."),
-            (1 - right.mean(), "That is the share of wrong pixels.")):
-        if np.isclose(got, mistake) and not np.isclose(mistake, found.error):
-            return sentence
-    return None if np.isclose(got, found.error) else (
+    return judged(got, found.error, (
+        (abs(confidence.mean() - right.mean()), "You compared the two means. A network can be "
+         "too sure in one bin and too modest in another: sort into bins first."),
+        (np.nanmean(np.abs(gap)), "Each bin counted the same; weigh it by its pixels."),
+        (abs(np.nansum(found.count * gap) / found.count.sum()), "Gaps of opposite sign "
+         "cancelled: take the distance of each bin before adding."),
+        (np.abs(confidence - right).mean(), "That compares pixel by pixel; only a share of "
+                                            "many pixels can equal a probability."),
+        (100 * found.error, "That is per cent; the error is a share, 0 to 1."),
+        (1 - right.mean(), "That is the share of wrong pixels.")),
         f"Expected {found.error:.4f}, got {got:.4f}. Ten bins: 0 to 0.1, 0.1 to 0.2, and so on; "
-        "a confidence of 1 is in the last.")
+        "a confidence of 1 is in the last.", near=1e-5)

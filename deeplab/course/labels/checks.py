@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.data.catalog import get_dataset
 from deeplab.evaluation.metrics import class_iou, mean_iou
 from deeplab.support.void import IGNORE_INDEX
 
 CONFUSION = torch.tensor([[50, 3, 0, 2], [5, 20, 0, 0], [0, 0, 0, 0], [1, 4, 0, 10]])
-TOLERANCE = 1e-3  # per cent; an answer may be worked out in float32
+NEAR = 1e-5  # an answer may be worked out in float32
 
 
 @exercise("1.1", "Raw values were read before any was written.")
@@ -56,24 +56,19 @@ def check_iou_of_each(attempt: Callable[[Tensor], Sequence[float]]) -> str | Non
     if got is None or len(got) != len(wanted):
         return f"Expected {len(wanted)} numbers, one per class; got {got}."
     got = torch.as_tensor([float(value) for value in got], dtype=torch.float64)
-    if torch.allclose(got, wanted, equal_nan=True, atol=1e-6):
-        return None
-    present = ~wanted.isnan()
-    if torch.allclose(got[present], wanted[present], atol=1e-6):
-        return ("Class 2 is neither in the truth nor predicted. Its IoU is 0 / 0: NaN, not "
-                f"{got[2].item():g}.")
     hit, truth, predicted = CONFUSION.diagonal(), CONFUSION.sum(1), CONFUSION.sum(0)
-    for mistake, sentence in (
-            (hit / truth, "That divides by the pixels of the class (recall). Pixels wrongly "
-                          "given to it must count against it too."),
-            (hit / predicted, "That divides by the pixels predicted so (precision). Pixels of the "
-                              "class that were missed must count against it too."),
-            (hit / (truth + predicted), "The union counts each right pixel once; row plus column "
-                                        "counts it twice."),
-            (100 * wanted, "That is per cent. Give fractions between 0 and 1.")):
-        if torch.allclose(got[present], mistake[present].double(), atol=1e-6):
-            return sentence
-    return f"Class 0 has {wanted[0].item():.4f}; got {got[0].item():.4f}."
+    absent = torch.where(wanted.isnan(), got, 0)  # whatever is said of the absent class
+    return judged(got, wanted, ((answer.nan_to_num() + absent, sentence) for answer, sentence in (
+        (wanted, "Class 2 is neither in the truth nor predicted. Its IoU is 0 / 0: NaN, not "
+                 f"{got[2].item():g}."),
+        (hit / truth, "That divides by the pixels of the class (recall). Pixels wrongly "
+                      "given to it must count against it too."),
+        (hit / predicted, "That divides by the pixels predicted so (precision). Pixels of the "
+                          "class that were missed must count against it too."),
+        (hit / (truth + predicted), "The union counts each right pixel once; row plus column "
+                                    "counts it twice."),
+        (100 * wanted, "That is per cent. Give fractions between 0 and 1."))),
+        f"Class 0 has {wanted[0].item():.4f}; got {got[0].item():.4f}.", near=1e-5)
 
 
 @exercise("1.3", "One matrix for the whole set, and one score from it.")
@@ -86,12 +81,9 @@ def check_set_mean_iou(attempt: Callable[[Sequence[Tensor]], float]) -> str | No
         return f"Expected one number; got {got}. Are absent classes left out of the mean?"
     wanted = mean_iou(CONFUSION + second)
     with_zeros = 100 * class_iou(CONFUSION + second).nan_to_num(0).mean().item()
-    for mistake, sentence in (
-            (wanted / 100, "Per cent, please: 100 times that."),
-            (sum(map(mean_iou, images)) / 2, "That is the mean of the images' own scores. Add the "
-             "matrices first: a class then has one score, however its pixels are spread."),
-            (with_zeros, "A class that never occurs has no score; you counted it as 0.")):
-        if math.isclose(got, mistake, abs_tol=TOLERANCE):
-            return sentence
-    return None if math.isclose(got, wanted, abs_tol=TOLERANCE) else (
-        f"Expected {wanted:.2f} per cent; got {got:.2f}.")
+    return judged(got, wanted, (
+        (wanted / 100, "Per cent, please: 100 times that."),
+        (sum(map(mean_iou, images)) / 2, "That is the mean of the images' own scores. Add the "
+         "matrices first: a class then has one score, however its pixels are spread."),
+        (with_zeros, "A class that never occurs has no score; you counted it as 0.")),
+        f"Expected {wanted:.2f} per cent; got {got:.2f}.", near=NEAR)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP as TorchvisionASPP
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.evaluation.upsample import upsampled
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import field_of_view
@@ -41,24 +41,21 @@ def check_full_size_logits(attempt: Callable[[DeepLabV3, Tensor], Tensor]) -> st
         return "That is a prediction, one class per pixel; give the scores of all 5 classes."
     if got.shape != wanted.shape:
         return f"Expected logits {tuple(wanted.shape)}; got {tuple(got.shape)}."
-    for mistake, sentence in (
-            (upsampled(aux, *size), "Those are the auxiliary head's logits, from conv4. It helps "
-                                    "in training; the answer comes from conv5 through ASPP."),
-            (F.interpolate(logits, size, mode="bilinear", align_corners=True),
-             "align_corners=True pins the corner cells to the corner pixels; every published "
-             "row was trained with False."),
-            (F.interpolate(logits, size), "Nearest neighbour repeats each cell; interpolate with "
-                                          "mode='bilinear'."),
-            (upsampled(logits.softmax(1), *size), "Softmax came first. Upsample the logits "
-                                                  "themselves.")):
-        if torch.allclose(got, mistake, atol=1e-5):
-            return sentence
-    return None if torch.allclose(got, wanted, atol=1e-5) else (
-        "Right shape, wrong values. Order: backbone, aspp, classifier, upsampled.")
+    return judged(got, wanted, (
+        (upsampled(aux, *size), "Those are the auxiliary head's logits, from conv4. It helps "
+                                "in training; the answer comes from conv5 through ASPP."),
+        (F.interpolate(logits, size, mode="bilinear", align_corners=True),
+         "align_corners=True pins the corner cells to the corner pixels; every published "
+         "row was trained with False."),
+        (F.interpolate(logits, size), "Nearest neighbour repeats each cell; interpolate with "
+                                      "mode='bilinear'."),
+        (upsampled(logits.softmax(1), *size), "Softmax came first. Upsample the logits "
+                                              "themselves.")),
+        "Right shape, wrong values. Order: backbone, aspp, classifier, upsampled.", near=1e-5)
 
 
 @exercise("6.2", "The rate is free; the size of the output map is what you pay for.")
-def check_conv_macs(attempt: Callable[[nn.Conv2d, int, int], int]) -> str | None:
+def check_conv_macs(attempt: Callable[[nn.Conv2d, int, int], int]) -> Iterator[str | None]:
     """Compare `attempt(conv, height, width)` with a convolution that is really run."""
     for kernel, stride, rate in ((1, 1, 1), (3, 1, 1), (3, 1, 6), (3, 2, 1)):
         height, width = 13, 20
@@ -67,24 +64,21 @@ def check_conv_macs(attempt: Callable[[nn.Conv2d, int, int], int]) -> str | None
                              dilation=rate, bias=False)
         rows, columns = conv(torch.zeros(1, 8, height, width)).shape[-2:]
         got, wanted = attempt(conv, height, width), rows * columns * conv.weight.numel()
-        if got == wanted:
-            continue
         case = f"{kernel}x{kernel}, 8 -> 12 channels, stride {stride}, rate {rate}: "
         if got is None:
-            return f"{case}expected a number of multiply-adds; got None."
-        hints = {
-            height * width * conv.weight.numel(): f"the map that comes out has {rows} x {columns} "
-            f"cells, not {height} x {width}; each of them is computed, no others.",
-            rows * columns * 8 * 12 * field_of_view(kernel, rate) ** 2:
-                "the holes of an atrous kernel are not computed: nine taps at any rate.",
-            rows * columns * 8 * 12 * kernel: "the kernel has two axes.",
-            rows * columns * 12 * kernel ** 2: "each output reads all 8 channels of the input.",
-            rows * columns * 8 * kernel ** 2: "there are 12 output channels to compute.",
-            conv.weight.numel(): "these are the weights; each is used at every output cell.",
-            2 * wanted: "those are flops; a multiply-add counts once here.",
-        }
-        return case + hints.get(got, f"got {got:,}, expected {wanted:,}.")
-    return None
+            yield f"{case}expected a number of multiply-adds; got None."
+        cells = rows * columns
+        yield judged(got, wanted, (
+            (height * width * conv.weight.numel(), f"the map that comes out has {rows} x {columns} "
+             f"cells, not {height} x {width}; each of them is computed, no others."),
+            (cells * 8 * 12 * field_of_view(kernel, rate) ** 2,
+             "the holes of an atrous kernel are not computed: nine taps at any rate."),
+            (cells * 8 * 12 * kernel, "the kernel has two axes."),
+            (cells * 12 * kernel ** 2, "each output reads all 8 channels of the input."),
+            (cells * 8 * kernel ** 2, "there are 12 output channels to compute."),
+            (conv.weight.numel(), "these are the weights; each is used at every output cell."),
+            (2 * wanted, "those are flops; a multiply-add counts once here.")),
+            f"got {got:,}, expected {wanted:,}.", case=case, near=0)
 
 
 @exercise("6.3", "With its weights renamed, torchvision's pyramid and ours give one map.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.model.atrous import footprint
 from deeplab.model.backbone import block_rates
 
@@ -29,46 +29,39 @@ def check_offsets(attempt: Callable[[tuple[int, ...]], set[int]]) -> str | None:
 
 
 @exercise("4.2", "Holes along one axis are stripes on the map.")
-def check_unseen_share(attempt: Callable[[tuple[int, ...]], float]) -> str | None:
+def check_unseen_share(attempt: Callable[[tuple[int, ...]], float]) -> Iterator[str | None]:
     """Compare `attempt(rates)` with the share of zeros in the footprint."""
     for rates in ((1, 1, 1), (2, 2, 2), (1, 2, 4), (4, 4, 4), (1, 5)):
         got, paths = attempt(rates), footprint(rates)
         wanted = float((paths == 0).double().mean())
         along_one_axis = float((paths[sum(rates)] == 0).double().mean())
         if not isinstance(got, (int, float)):
-            return f"Expected one number; got {got!r}."
-        if abs(got - wanted) < 1e-6:
-            continue
-        hint = {along_one_axis: "that is the share along one axis; the footprint is a square.",
-                1 - wanted: "that is the share of cells that are seen.",
-                100 * wanted: "a share, not per cent: between 0 and 1.",
-                along_one_axis ** 2: "a cell is unseen when its row or its column is never "
-                                     "reached, not only when both are."}
-        for answer, words in hint.items():
-            if abs(got - answer) < 1e-6:
-                return f"Rates {rates}: {words}"
-        return f"Rates {rates}: got {got:.3f}, expected {wanted:.3f}."
-    return None
+            yield f"Expected one number; got {got!r}."
+        yield judged(got, wanted, (
+            (along_one_axis, "that is the share along one axis; the footprint is a square."),
+            (1 - wanted, "that is the share of cells that are seen."),
+            (100 * wanted, "a share, not per cent: between 0 and 1."),
+            (along_one_axis ** 2, "a cell is unseen when its row or its column is never reached, "
+                                  "not only when both are.")),
+            f"got {got:.3f}, expected {wanted:.3f}.", case=f"Rates {rates}: ")
 
 
 @exercise("4.3", "Factors times the unit rate that the output stride asks for.")
-def check_conv5_rates(attempt: Callable[[int, tuple[int, ...]], list[int]]) -> str | None:
+def check_conv5_rates(attempt: Callable[[int, tuple[int, ...]], list[int]]
+                      ) -> Iterator[str | None]:
     """Compare `attempt(output_stride, multi_grid)` with `block_rates`."""
     cases = ((32, (1, 2, 4)), (16, (1, 2, 4)), (8, (1, 2, 4)), (16, (1, 2, 1)))
     for output_stride, factors in cases:
         got = attempt(output_stride, factors)
         wanted = block_rates(depth=50, output_stride=output_stride, multi_grid=factors)[-1]
         if got is None or len(got) != len(factors):
-            return f"Expected one rate per block, {len(factors)} in all; got {got}."
-        case, got = f"Output stride {output_stride}, factors {factors}: got {list(got)}", list(got)
-        if got == wanted:
-            continue
-        if got == list(factors):
-            return f"{case}. These are the factors alone; conv5 has a unit rate of its own here."
-        if got[1:] == wanted[1:]:
-            return f"{case}. With Multi-Grid the first block has no exception: factor times unit."
-        return f"{case}. Which rate does `stage_plan` give conv5? Multiply each factor by it."
-    return None
+            yield f"Expected one rate per block, {len(factors)} in all; got {got}."
+        yield judged(got, wanted, (
+            (factors, "These are the factors alone; conv5 has a unit rate of its own here."),
+            ([got[0], *wanted[1:]],
+             "With Multi-Grid the first block has no exception: factor times unit.")),
+            "Which rate does `stage_plan` give conv5? Multiply each factor by it.", near=0,
+            case=f"Output stride {output_stride}, factors {factors}: got {list(got)}. ")
 
 
 @exercise("4.4", "27 cells wide, and each is reached in exactly one way.")

@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.table.rows import load_rows
 
 
 @exercise("11.1", "Whole batches, epoch by epoch: so the schedule counts.")
-def check_steps(attempt: Callable[[int, int, int], int]) -> str | None:
+def check_steps(attempt: Callable[[int, int, int], int]) -> Iterator[str | None]:
     """Compare `attempt(num_images, batch_size, epochs)` with the schedules of the table."""
     counts = {"voc": 10582, "ade20k": 20210, "cityscapes": 2975, "context": 4998}
     rows = load_rows()
     for dataset, num_images in counts.items():
         row = rows[f"{dataset}_r50_d8"]
-        got = attempt(num_images, row.batch_size, row.epochs)
-        wanted = row.epochs * (num_images // row.batch_size)
-        if got == wanted and isinstance(got, int):
-            continue
-        case = (f"{num_images:,} images, {row.batch_size} a step, {row.epochs} epochs: "
-                f"got {got}. ")
-        mistakes = {
-            row.epochs * -(-num_images // row.batch_size):
-                "The rest of an epoch that fills no batch is left out, not rounded up.",
-            row.epochs * num_images // row.batch_size:
-                "Whole steps are counted in each epoch, before the epochs are counted.",
-            num_images // row.batch_size: "That is one epoch.",
-            row.epochs * num_images: "These are images; a step takes a batch of them.",
-        }
+        batch, epochs = row.batch_size, row.epochs
+        got, wanted = attempt(num_images, batch, epochs), epochs * (num_images // batch)
+        case = f"{num_images:,} images, {batch} a step, {epochs} epochs: got {got}. "
         if isinstance(got, float):
-            return case + "A number of steps is whole: // divides and rounds down."
-        return case + mistakes.get(got, f"Expected {wanted}.")
-    return None
+            yield case + "A number of steps is whole: // divides and rounds down."
+        yield judged(got, wanted, (
+            (epochs * -(-num_images // batch),
+             "The rest of an epoch that fills no batch is left out, not rounded up."),
+            (epochs * num_images // batch,
+             "Whole steps are counted in each epoch, before the epochs are counted."),
+            (num_images // batch, "That is one epoch."),
+            (epochs * num_images, "These are images; a step takes a batch of them.")),
+            f"Expected {wanted}.", case=case, near=0)
 
 
 @exercise("11.2", "Damage costs the steps since the checkpoint before, not the run.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.model.backbone import stage_plan
 
 STEM = 4  # pixels per cell before conv2
@@ -63,7 +63,7 @@ def check_rate_2(attempt: Callable[[Tensor, Tensor], Tensor]) -> str | None:
 
 
 @exercise("3.3", "The middle of each cell speaks for all of it.")
-def check_share_kept(attempt: Callable[[np.ndarray, int], float]) -> str | None:
+def check_share_kept(attempt: Callable[[np.ndarray, int], float]) -> Iterator[str | None]:
     """Compare `attempt(label, output_stride)` on drawn labels with void in them."""
     rng = np.random.default_rng(0)
     for output_stride in (2, 4, 8):
@@ -72,13 +72,9 @@ def check_share_kept(attempt: Callable[[np.ndarray, int], float]) -> str | None:
         got = attempt(label.copy(), output_stride)
         wanted, others = _shares_kept(label, output_stride)
         if got is None or np.ndim(got) != 0:
-            return f"Expected one number between 0 and 1; got {got!r}."
-        if np.isclose(float(got), wanted, atol=1e-6):
-            continue
-        hints = [hint for answer, hint in others if np.isclose(float(got), answer, atol=1e-6)]
-        return (f"Output stride {output_stride}: " +
-                (hints[0] if hints else f"got {float(got):.3f}, expected {wanted:.3f}."))
-    return None
+            yield f"Expected one number between 0 and 1; got {got!r}."
+        yield judged(got, wanted, others, f"got {float(got):.3f}, expected {wanted:.3f}.",
+                     case=f"Output stride {output_stride}: ", near=1e-5)
 
 
 def _shares_kept(label: np.ndarray, output_stride: int) -> tuple[float, list[tuple[float, str]]]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from deeplab.course.exercise import exercise
-
-TOLERANCE = 1e-6
+from deeplab.course.exercise import exercise, judged
 
 
 @exercise("0.1", "Void is in neither part of the fraction.")
-def check_class_share(attempt: Callable[[np.ndarray, int], float]) -> str | None:
+def check_class_share(attempt: Callable[[np.ndarray, int], float]) -> Iterator[str | None]:
     """Compare `attempt(label, class_index)` on a small label, also for a class that is absent."""
     label = np.array([[0, 0, 0, 7], [7, 255, 255, 12], [0, 12, 255, 12]], np.uint8)
     counted = label != 255
@@ -20,18 +18,14 @@ def check_class_share(attempt: Callable[[np.ndarray, int], float]) -> str | None
         got = attempt(label.copy(), index)
         wanted = float((label == index)[counted].mean())
         if got is None or np.ndim(got) != 0:
-            return f"Expected one number between 0 and 1; got {got!r}."
-        if abs(got - wanted) < TOLERANCE:
-            continue
-        if abs(got - 100 * wanted) < TOLERANCE:
-            return "That is per cent. A share lies between 0 and 1."
-        if abs(got - float((label == index).mean())) < TOLERANCE:
-            return ("You divided by all 12 pixels. Three of them are void (255) and do not count: "
-                    "divide by 9.")
-        if abs(got - float((label == index).sum())) < TOLERANCE:
-            return "That is the number of pixels. Divide it by the pixels that count."
-        return f"Class {index} covers {wanted:.4f} of the pixels that count; got {got:.4f}."
-    return None
+            yield f"Expected one number between 0 and 1; got {got!r}."
+        yield judged(got, wanted, (
+            (100 * wanted, "That is per cent. A share lies between 0 and 1."),
+            ((label == index).mean(), "You divided by all 12 pixels. Three of them are void (255) "
+             "and do not count: divide by 9."),
+            ((label == index).sum(), "That is the number of pixels. Divide it by the pixels that "
+             "count.")),
+            f"Class {index} covers {wanted:.4f} of the pixels that count; got {got:.4f}.")
 
 
 @exercise("0.2", "A part of a cell at the border is a cell.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.support.void import IGNORE_INDEX
 from deeplab.training.recipe import poly_lr
 
@@ -16,37 +16,33 @@ MOMENTUM = 0.1  # PyTorch's: the weight of the new value
 
 
 @exercise("8.2", "High for long, and a soft landing.")
-def check_poly(attempt: Callable[[int, float, int], float]) -> str | None:
+def check_poly(attempt: Callable[[int, float, int], float]) -> Iterator[str | None]:
     """Compare `attempt(step, base_lr, total_steps)` with `poly_lr`."""
     base_lr, total = 0.02, 1000
     for step in (0, 999, 500, 1500):  # near the end the usual mistakes differ most
         got = attempt(step, base_lr, total)
         wanted = poly_lr(step, base_lr=base_lr, total_steps=total)
         if isinstance(got, complex):
-            return ("Past the end 1 - step / total_steps is negative, and its 0.9th power a "
-                    "complex number. Let it be 0 there.")
+            yield ("Past the end 1 - step / total_steps is negative, and its 0.9th power a "
+                   "complex number. Let it be 0 there.")
         if not isinstance(got, (int, float)):
-            return f"Expected a learning rate; got {got!r}."
-        if abs(got - wanted) < 1e-9:
-            continue
+            yield f"Expected a learning rate; got {got!r}."
         left = max(0.0, 1 - step / total)
-        case = f"Step {step} of {total} from {base_lr}: "
-        for mistake, sentence in (
-                (base_lr * left ** 0.9, "that ends at 0, as in the paper. Here the curve runs from "
-                                        "base_lr down to 1 % of it."),
-                (base_lr * (0.99 * left + 0.01), "that is a straight line; the power is 0.9."),
-                (base_lr * left ** 0.9 + 0.01 * base_lr, "that begins above base_lr: the curve has "
-                 "only 99 % of it left to fall."),
-                (max(0.01 * base_lr, base_lr * left ** 0.9), "that cuts the paper's curve off at "
-                 "1 %; here the whole curve is squeezed to end there.")):
-            if abs(got - mistake) < 1e-9:
-                return case + sentence
-        return f"{case}expected {wanted:.6f}, got {got:.6f}."
-    return None
+        paper = base_lr * left ** 0.9
+        yield judged(got, wanted, (
+            (paper, "that ends at 0, as in the paper. Here the curve runs from base_lr down to "
+                    "1 % of it."),
+            (base_lr * (0.99 * left + 0.01), "that is a straight line; the power is 0.9."),
+            (paper + 0.01 * base_lr, "that begins above base_lr: the curve has only 99 % of it "
+                                     "left to fall."),
+            (max(0.01 * base_lr, paper), "that cuts the paper's curve off at 1 %; here the whole "
+                                         "curve is squeezed to end there.")),
+            f"expected {wanted:.6f}, got {got:.6f}.", near=1e-9,
+            case=f"Step {step} of {total} from {base_lr}: ")
 
 
 @exercise("8.1", "Every pixel that counts weighs the same, whichever image it is in.")
-def check_mean_loss(attempt: Callable[[Tensor, Tensor], Tensor]) -> str | None:
+def check_mean_loss(attempt: Callable[[Tensor, Tensor], Tensor]) -> Iterator[str | None]:
     """Compare `attempt(logits, label)` with the mean over valid pixels; then all of it void."""
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(2, 4, 5, 6, generator=generator)
@@ -56,28 +52,24 @@ def check_mean_loss(attempt: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     counted = label != IGNORE_INDEX
     got, wanted = attempt(logits.clone(), label.clone()), each[counted].mean()
     if got is None or torch.as_tensor(got).numel() != 1:
-        return f"Expected one number; got {got if got is None else torch.as_tensor(got).shape}."
-    for mistake, sentence in (
-            (each.mean(), "You divided by all pixels. Void pixels add nothing above the line and "
-                          "must not count below it."),
-            (each.sum(), "That is the sum; divide it by the number of pixels that count."),
-            (torch.stack([one[where].mean() for one, where in zip(each, counted, strict=True)])
-             .mean(), "That is the mean of the images' means. The first image is mostly void; its "
-                      "few pixels would weigh more than those of the second."),
-            (F.cross_entropy(logits, torch.where(counted, label, 0)), "Void went in as class 0: "
-             "the network would be taught that borders are background.")):
-        if torch.allclose(torch.as_tensor(got), mistake, atol=1e-6):
-            return sentence
-    if not torch.allclose(torch.as_tensor(got), wanted, atol=1e-5):
-        return f"Expected {wanted.item():.4f}, got {float(got):.4f}."
-    empty = attempt(logits.clone(), torch.full_like(label, IGNORE_INDEX))
-    return None if float(empty) == 0 else (
-        f"A batch that is all void gives {float(empty)}: that is 0 / 0, and one such step turns "
-        "every weight into NaN. Let it be 0.")
+        yield f"Expected one number; got {got if got is None else torch.as_tensor(got).shape}."
+    means = [one[where].mean() for one, where in zip(each, counted, strict=True)]
+    yield judged(float(got), wanted, (
+        (each.mean(), "You divided by all pixels. Void pixels add nothing above the line and "
+                      "must not count below it."),
+        (each.sum(), "That is the sum; divide it by the number of pixels that count."),
+        (sum(means) / len(means), "That is the mean of the images' means. The first image is "
+         "mostly void; its few pixels would weigh more than those of the second."),
+        (F.cross_entropy(logits, torch.where(counted, label, 0)), "Void went in as class 0: "
+         "the network would be taught that borders are background.")),
+        f"Expected {wanted.item():.4f}, got {float(got):.4f}.", near=1e-5)
+    empty = float(attempt(logits.clone(), torch.full_like(label, IGNORE_INDEX)))
+    yield judged(empty, 0, (), f"A batch that is all void gives {empty}: that is 0 / 0, and one "
+                 "such step turns every weight into NaN. Let it be 0.", near=0)
 
 
 @exercise("8.3", "That is all there is to eval mode: these two replace the batch's own.")
-def check_running(attempt: Callable[..., tuple[Tensor, Tensor]]) -> str | None:
+def check_running(attempt: Callable[..., tuple[Tensor, Tensor]]) -> Iterator[str | None]:
     """Compare `attempt(mean, var, x)` with what `torch.nn.BatchNorm2d` keeps after one batch."""
     generator = torch.Generator().manual_seed(0)
     x = 2 * torch.randn(2, 3, 4, 5, generator=generator) + torch.tensor([1.0, -2, 5])[:, None, None]
@@ -88,21 +80,17 @@ def check_running(attempt: Callable[..., tuple[Tensor, Tensor]]) -> str | None:
     norm(x)
     got = attempt(mean.clone(), var.clone(), x.clone())
     if not isinstance(got, tuple) or [tuple(part.shape) for part in got] != [(3,), (3,)]:
-        return "Expected a pair of vectors (3,), the new mean and the new variance."
+        yield "Expected a pair of vectors (3,), the new mean and the new variance."
     for kind, value, wanted, old, new in (
             ("mean", got[0], norm.running_mean, mean, x.mean((0, 2, 3))),
             ("variance", got[1], norm.running_var, var, x.var((0, 2, 3)))):
-        if torch.allclose(value, wanted, atol=1e-5):
-            continue
-        if torch.allclose(value, MOMENTUM * old + (1 - MOMENTUM) * new, atol=1e-5):
-            return (f"The {kind} moved nine tenths of the way. PyTorch's momentum is the weight of "
-                    "the new value; other libraries call 1 - 0.1 the decay.")
-        if torch.allclose(value, new, atol=1e-5):
-            return f"That is the {kind} of this batch alone; the old value keeps 90 %."
-        biased = (1 - MOMENTUM) * old + MOMENTUM * x.var((0, 2, 3), correction=0)
-        if kind == "variance" and torch.allclose(value, biased, atol=1e-5):
-            return ("The batch is normalised with the plain variance, but the one that is kept is "
-                    "divided by n - 1: torch.var's default.")
-        return (f"Channel 0: expected {kind} {wanted[0]:.4f}, got {value[0]:.4f}. Each channel has "
-                "one, over all images, rows and columns.")
-    return None
+        yield judged(value, wanted, (
+            (MOMENTUM * old + (1 - MOMENTUM) * new, f"The {kind} moved nine tenths of the way. "
+             "PyTorch's momentum is the weight of the new value; other libraries call 1 - 0.1 the "
+             "decay."),
+            (new, f"That is the {kind} of this batch alone; the old value keeps 90 %."),
+            ((1 - MOMENTUM) * var + MOMENTUM * x.var((0, 2, 3), correction=0),
+             "The batch is normalised with the plain variance, but the one that is kept is "
+             "divided by n - 1: torch.var's default.")),
+            f"Channel 0: expected {kind} {wanted[0]:.4f}, got {value[0]:.4f}. Each channel has "
+            "one, over all images, rows and columns.", near=1e-5)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any
 
-from deeplab.course.exercise import exercise
+from deeplab.course.exercise import exercise, judged
 from deeplab.table.rows import load_rows
 from deeplab.table.verdict import tolerance
 
@@ -16,7 +16,8 @@ NEAR = 1e-9  # answers this near to each other are the same
 
 
 @exercise("12.2", "One run of each is one of these pairs, and you do not know which.")
-def check_wins(attempt: Callable[[Sequence[float], Sequence[float]], float]) -> str | None:
+def check_wins(attempt: Callable[[Sequence[float], Sequence[float]], float]
+               ) -> Iterator[str | None]:
     """Compare `attempt(first, second)` with all pairs of one score of each."""
     for first, second in (([50.0, 52.0, 51.0], [51.5, 49.0, 53.0]), ([50.0, 52.0, 53.0], [52.0]),
                           ([50.0], [50.5, 49.0, 51.0, 52.0])):
@@ -24,46 +25,37 @@ def check_wins(attempt: Callable[[Sequence[float], Sequence[float]], float]) -> 
         got, wanted = attempt(first, second), sum(b > a for a, b in pairs) / len(pairs)
         case = f"{first} against {second}: "
         if isinstance(got, bool) or not isinstance(got, (int, float)):
-            return case + f"expected a share from 0 to 1; got {got!r}."
-        if abs(got - wanted) < NEAR:
-            continue
-        for mistake, sentence in (
-                (100 * wanted, "a share from 0 to 1 is asked for, not per cent."),
-                (wanted * len(pairs), "that is a number of pairs; divide by how many there are."),
-                (sum(a > b for a, b in pairs) / len(pairs), "that is how often the first is "
-                 "higher; the second is asked for."),
-                (sum(b >= a for a, b in pairs) / len(pairs), "a tie is not higher."),
-                (sum(b > a for a, b in zip(first, second)) / min(len(first), len(second)),
-                 "only neighbours in the lists were compared; any run may meet any other.")):
-            if abs(got - mistake) < NEAR:
-                return case + sentence
-        return f"{case}got {got}, expected {wanted:.4f}."
-    return None
+            yield case + f"expected a share from 0 to 1; got {got!r}."
+        yield judged(got, wanted, (
+            (100 * wanted, "a share from 0 to 1 is asked for, not per cent."),
+            (wanted * len(pairs), "that is a number of pairs; divide by how many there are."),
+            (sum(a > b for a, b in pairs) / len(pairs), "that is how often the first is "
+             "higher; the second is asked for."),
+            (sum(b >= a for a, b in pairs) / len(pairs), "a tie is not higher."),
+            (sum(b > a for a, b in zip(first, second)) / min(len(first), len(second)),
+             "only neighbours in the lists were compared; any run may meet any other.")),
+            f"got {got}, expected {wanted:.4f}.", case=case, near=NEAR)
 
 
 @exercise("12.1", "A best score tells how many runs there were, too.")
-def check_best_of(attempt: Callable[[Sequence[float], int], float]) -> str | None:
+def check_best_of(attempt: Callable[[Sequence[float], int], float]) -> Iterator[str | None]:
     """Compare `attempt(scores, n)` with the mean of the best over all choices of n scores."""
     scores = [77.1, 78.3, 76.4, 77.9]
     for n in (2, 3, 1, 4):
         got = attempt(list(scores), n)
         wanted = statistics.fmean(max(some) for some in combinations(scores, n))
+        case = f"{scores}, best of {n}: "
         if not isinstance(got, (int, float)):
-            return f"{scores}, best of {n}: expected a score; got {got!r}."
-        if abs(got - wanted) < NEAR:
-            continue
-        for mistake, sentence in (
-                (max(scores), "that is the best of all; only n of the runs were made."),
-                (statistics.fmean(scores), "that is the mean of all, what one run gives."),
-                (statistics.fmean(sorted(scores)[-n:]), "that is the mean of the n best. Of each "
-                 "choice of n only the best counts."),
-                (max(scores[:n]), "that is one choice of n; average over all of them."),
-                (statistics.fmean(max(some) for some in product(scores, repeat=n)),
-                 "here one run may be chosen twice; n different runs were made.")):
-            if abs(got - mistake) < NEAR:
-                return f"{scores}, best of {n}: {sentence}"
-        return f"{scores}, best of {n}: got {got}, expected {wanted:.4f}."
-    return None
+            yield f"{case}expected a score; got {got!r}."
+        yield judged(got, wanted, (
+            (max(scores), "that is the best of all; only n of the runs were made."),
+            (statistics.fmean(scores), "that is the mean of all, what one run gives."),
+            (statistics.fmean(sorted(scores)[-n:]), "that is the mean of the n best. Of each "
+             "choice of n only the best counts."),
+            (max(scores[:n]), "that is one choice of n; average over all of them."),
+            (statistics.fmean(max(some) for some in product(scores, repeat=n)),
+             "here one run may be chosen twice; n different runs were made.")),
+            f"got {got}, expected {wanted:.4f}.", case=case, near=NEAR)
 
 
 @exercise("12.3", "First whether it counts, then how far off it is.")
@@ -96,28 +88,25 @@ def check_verdict(attempt: Callable[[Mapping[str, Any]], str]) -> str | None:
 
 
 @exercise("12.4", "Sixteen rows know together what none of them knows alone.")
-def check_bias(attempt: Callable[[Sequence[float]], tuple[float, float]]) -> str | None:
+def check_bias(attempt: Callable[[Sequence[float]], tuple[float, float]]
+               ) -> Iterator[str | None]:
     """Compare `attempt(differences)` with their mean and its standard error."""
     differences = [-0.2, 0.5, -0.9, 0.1, -0.6]
     count, mean = len(differences), statistics.fmean(differences)
     deviation = statistics.stdev(differences)
     got = attempt(list(differences))
     if not isinstance(got, (tuple, list)) or len(got) != 2:
-        return f"Expected two numbers, the mean and its standard error; got {got!r}."
-    if abs(got[0] - mean) >= NEAR:
-        if abs(got[0] - statistics.fmean(map(abs, differences))) < NEAR:
-            return "The mean of the sizes is never 0; signs must be able to cancel."
-        return f"Differences {differences}: mean {got[0]}, expected {mean:.4f}."
+        yield f"Expected two numbers, the mean and its standard error; got {got!r}."
+    sizes = statistics.fmean(map(abs, differences))
+    yield judged(got[0], mean,
+                 [(sizes, "The mean of the sizes is never 0; signs must be able to cancel.")],
+                 f"Differences {differences}: mean {got[0]}, expected {mean:.4f}.", near=NEAR)
     error = deviation / math.sqrt(count)
-    for mistake, sentence in (
-            (deviation, "That is how far one row scatters; the mean of n rows scatters less, by "
-                        "the square root of n."),
-            (statistics.pstdev(differences) / math.sqrt(count), "The deviation of a sample divides "
-             "by n - 1: its mean was taken from the same numbers."),
-            (deviation / count, "Divide by the square root of n, not by n."),
-            (deviation ** 2 / count, "That is the variance of the mean; take its root.")):
-        if abs(got[1] - mistake) < NEAR:
-            return sentence
-    if abs(got[1] - error) >= NEAR:
-        return f"Differences {differences}: standard error {got[1]}, expected {error:.4f}."
-    return None
+    yield judged(got[1], error, (
+        (deviation, "That is how far one row scatters; the mean of n rows scatters less, by "
+                    "the square root of n."),
+        (statistics.pstdev(differences) / math.sqrt(count), "The deviation of a sample divides "
+         "by n - 1: its mean was taken from the same numbers."),
+        (deviation / count, "Divide by the square root of n, not by n."),
+        (deviation ** 2 / count, "That is the variance of the mean; take its root.")),
+        f"Differences {differences}: standard error {got[1]}, expected {error:.4f}.", near=NEAR)
