@@ -35,6 +35,7 @@ from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.loop import TrainingSettings, train
 from deeplab.training.ranks import SINGLE_PROCESS, Ranks
 from deeplab.weights.files import load_weights
+from deeplab.weights.labels import labels_of
 from deeplab.weights.published import backbone_file
 
 LOG_LINES = 60  # loss values that the log of a shortened run holds, about
@@ -147,6 +148,7 @@ class Experiment:
         return {"row_id": self.config.row.row_id, "profile": self.config.profile.name,
                 "seed": self.config.seed, "total_steps": self.settings.total_steps,
                 "processes": self.config.world, "device": self.device,
+                "labels": labels_of(self.config.row.dataset),
                 **(on_cpu if self.device == "cpu" else {})}
 
     def evaluate(self, model: DeepLabV3,

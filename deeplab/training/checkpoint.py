@@ -22,6 +22,7 @@ from deeplab.support.files import atomic_write, read_json, sha256, write_json
 from deeplab.training.ranks import Ranks
 
 KEPT = 2  # checkpoints: the newest, and one to fall back to
+SAID = {"labels"}  # of an identity: for who takes the weights; run.json tells if it has changed
 
 
 class Checkpoints:
@@ -90,7 +91,8 @@ class Checkpoints:
             path.unlink()
 
     def _check_identity(self, found: Mapping[str, Any], path: Path) -> None:
-        different = [key for key in self.identity if found.get(key) != self.identity[key]]
+        different = [key for key in self.identity.keys() - SAID
+                     if found.get(key) != self.identity[key]]
         if different:
             raise CheckpointError.of(
                 "E-OTHER-RUN", "the checkpoint belongs to another run", file=path,

@@ -1,1 +1,5 @@
-"""Weights: `files` (read, write), `safety` (refuse), `published` (fetch), `export`, `fused`."""
+"""Files of weights, on their way in and out.
+
+`files` (read, write), `labels` (what they say of inputs and outputs), `safety` (refuse),
+`published` (fetch), `export`, `fused`.
+"""

@@ -39,7 +39,8 @@ def convert_file(source: Path, target: Path, row: ModelRow, *, profile: str | No
     weights = convert(file.tensors, row, profile)
     rename = SCHEMES[scheme]
     if rename is None:
-        save_weights(target, weights, row_id=row.row_id, profile=profile)
+        save_weights(target, weights, row_id=row.row_id, profile=profile,
+                     dataset=row.dataset)
     else:
         content = {WRAPPER[scheme]: rename(weights)}
         atomic_write(target, lambda file: torch.save(content, file))

@@ -25,6 +25,7 @@ from deeplab.model.network import DeepLabV3, ModelRow
 from deeplab.model.weights import model_for, unwrap
 from deeplab.support.errors import CheckpointError
 from deeplab.support.files import atomic_write
+from deeplab.weights.labels import check_labels, labels_of
 from deeplab.weights.safety import (MOST_TENSORS, check_regular, check_tensors, check_torch_file,
                                     refused)
 
@@ -45,6 +46,7 @@ class WeightFile:
     tensors: dict[str, Tensor]  # by key, on the CPU, without wrapper or `module.` prefix
     row_id: str | None = None
     profile: str | None = None
+    labels: dict[str, Any] | None = None  # what its outputs mean, see `labels_of`
 
     @classmethod
     def read(cls, path: Path | str) -> WeightFile:
@@ -72,6 +74,7 @@ class WeightFile:
                 "E-CKPT", "these weights belong to another row", file=self.path,
                 found=f"row {self.row_id}", expected=f"row {row.row_id}",
                 do=f"use --row {self.row_id}, or the weights of {row.row_id}")
+        check_labels(self.labels, row, self.path)
         name = self.path.name
         if PUBLISHED_NAME.fullmatch(name) and name != row.published_weights:
             raise CheckpointError.of(
@@ -90,10 +93,15 @@ class WeightFile:
 
 
 def save_weights(path: Path | str, state_dict: dict[str, Tensor], *, row_id: str,
-                 profile: str) -> Path:
-    """Write `state_dict` as safetensors, atomically, with the row and profile it belongs to."""
+                 profile: str, dataset: str | None = None) -> Path:
+    """Write `state_dict` as safetensors, atomically, with the row and profile it belongs to.
+
+    With `dataset` the file also says what its outputs mean.
+    """
     tensors = {key: value.detach().cpu().contiguous() for key, value in state_dict.items()}
     note = {"row": row_id, "profile": profile}
+    if dataset:
+        note["labels"] = json.dumps(labels_of(dataset))
     note["sha256"] = _digest(tensors, note)
     return atomic_write(path, safetensors.torch.save(tensors, metadata=note))
 
@@ -118,7 +126,7 @@ def load_model(path: Path | str, row: ModelRow, profile: str | None = None) -> D
     return WeightFile.read(path).model(row, profile)
 
 
-Note = tuple[str | None, str | None]  # row and profile
+Note = tuple[str | None, str | None, dict[str, Any] | None]  # row, profile, labels
 
 
 def _is_safetensors(path: Path | str) -> bool:
@@ -147,7 +155,11 @@ def _read_safetensors(path: Path | str) -> tuple[dict[str, Tensor], Note]:
         raise _unreadable(path, error) from error
     if "sha256" in note and note["sha256"] != _digest(tensors, note):
         raise _unreadable(path, "it does not fit the SHA-256 in its header")
-    return tensors, (note.get("row"), note.get("profile"))
+    try:
+        labels = json.loads(note.get("labels", "null"))
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+    return tensors, (note.get("row"), note.get("profile"), labels)
 
 
 def _read_torch(path: Path | str) -> tuple[Any, Note]:
@@ -165,8 +177,8 @@ def _read_torch(path: Path | str) -> tuple[Any, Note]:
         raise _refusal(path, error) from error
     identity = content.get("identity") if isinstance(content, dict) else None
     note = identity if isinstance(identity, dict) else {}
-    return content, tuple(value if isinstance(value, str) else None
-                          for value in (note.get("row_id"), note.get("profile")))
+    return content, (*(value if isinstance(value, str) else None
+                       for value in (note.get("row_id"), note.get("profile"))), note.get("labels"))
 
 
 def _refusal(path: Path | str, error: Exception) -> CheckpointError:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from lively import lively_state
 from PIL import Image
@@ -78,6 +79,36 @@ def test_verify_evaluate_and_predict_take_it(leaves, tmp_path):
     invoke("predict", leaves / "leaves/photos/val/*.jpg", "--weights", weights,
            "--out", tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "safetensors"])
+@pytest.mark.parametrize("change", ["order", "name"])
+def test_weights_are_refused_where_the_entry_names_other_classes(leaves, tmp_path, kind, change):
+    state = lively_state("leaf_r50_d16", "small")
+    if kind == "safetensors":
+        weights = save_weights(tmp_path / "w.safetensors", state, row_id="leaf_r50_d16",
+                               profile="small", dataset="leaf")
+    else:
+        weights = tmp_path / "step.pt"
+        torch.save({"model": state, "identity": Experiment(RunConfig.of(
+            row_id="leaf_r50_d16", profile="small", data_root=str(leaves))).identity}, weights)
+    words = ("evaluate", "leaf_r50_d16", "--weights", weights, "--data-root", leaves,
+             "--results", tmp_path / "results")
+    assert "mIoU" in invoke(*words)
+    classes = [dict(one) for one in ENTRY["classes"]]
+    if change == "order":
+        classes[1], classes[2] = classes[2], classes[1]
+    else:
+        classes[1]["name"] = "ash"
+    (tmp_path / "entries/leaf.json").write_text(json.dumps(ENTRY | {"classes": classes}))
+    for asked in (words, ("predict", leaves / "leaves/photos/val/0.jpg", "--weights", weights,
+                          "--out", tmp_path / "out")):
+        done = CliRunner().invoke(main, [str(word) for word in asked])
+        assert done.exit_code == 4 and "E-CKPT these weights were trained for other" in done.output
+        assert "found: ground, oak, elm" in done.output and "do: restore" in done.output
+    colours = [one | {"color": [9, 9, index]} for index, one in enumerate(ENTRY["classes"])]
+    (tmp_path / "entries/leaf.json").write_text(json.dumps(ENTRY | {"classes": colours}))
+    assert "mIoU" in invoke(*words)  # other colours mean the same classes
 
 
 def test_a_split_without_a_labelled_pixel_has_no_score_and_no_nan(leaves, tmp_path):
