@@ -27,8 +27,8 @@ SHOWN = 8  # names that an error message lists
 Pixels = Mapping[str, Mapping[str, Path]]  # split -> digest of an image's pixels -> its file
 
 
-def check_borders(raw: np.ndarray, label_set: LabelSet, path: Path) -> None:
-    """Raise `DataError` (E-LABEL) for a label, uint8 (H, W), that was interpolated or lossy.
+def odd_borders(raw: np.ndarray, label_set: LabelSet, path: Path) -> DataError | None:
+    """An error (E-LABEL) for a label, uint8 (H, W), that seems interpolated or lossy, or None.
 
     Interpolation makes of neighbours 3 and 15 a border of 6, 9 and 12: classes that are not
     there. Pixels that are ignored do not count.
@@ -42,13 +42,14 @@ def check_borders(raw: np.ndarray, label_set: LabelSet, path: Path) -> None:
         is_edge = (high - low > 1) & (is_class[before] & is_class[here] & is_class[after] > 0)
         edges += np.count_nonzero(is_edge)
         between += np.count_nonzero(is_edge & (low < raw[here]) & (raw[here] < high))
-    if FEWEST_EDGES <= edges < raw.size / 2 and between > INTERPOLATED_SHARE * edges:
-        raise DataError.of(
-            "E-LABEL", "a label with other classes along the borders of its classes", file=path,
-            found=f"values between those beside them at {between:,} of {edges:,} border pixels",
-            expected=f"fewer than {INTERPOLATED_SHARE:.0%}",
-            do="make it again from its source; resize or turn labels by nearest neighbour only, "
-               "and save them as PNG: interpolation and lossy formats invent classes")
+    if not FEWEST_EDGES <= edges < raw.size / 2 or between <= INTERPOLATED_SHARE * edges:
+        return None
+    return DataError.of(
+        "E-LABEL", "a label with other classes along the borders of its classes", file=path,
+        found=f"values between those beside them at {between:,} of {edges:,} border pixels",
+        expected=f"fewer than {INTERPOLATED_SHARE:.0%}",
+        do="make it again from its source; resize or turn labels by nearest neighbour only, "
+           "and save them as PNG: interpolation and lossy formats invent classes")
 
 
 def labelled_splits(layout: Layout, root: Path, expected: Iterable[str] = ()) -> tuple[

@@ -18,18 +18,19 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from deeplab.data.catalog import SegmentationDataset, find_root, get_dataset
+from deeplab.data.catalog import DATASETS, SegmentationDataset, find_root, get_dataset
 from deeplab.data.images import read_indices
 from deeplab.data.labelset import LabelSet
 from deeplab.data.layout import UNUSED_LABELS
-from deeplab.prepare.suspect import (Pixels, check_borders, images_in_two_splits, labelled_splits,
-                                     labels_without_images)
+from deeplab.prepare.suspect import (Pixels, images_in_two_splits, labelled_splits,
+                                     labels_without_images, odd_borders)
 from deeplab.support.errors import DataError, ResourceError
 from deeplab.support.files import read_json, write_json
 from deeplab.support.listing import shown
 from deeplab.support.pictures import format_of
 
-SHOWN = 5  # problems of a kind, and names, that are listed; the rest is counted
+SHOWN = 5  # problems of a kind that are listed; the rest is counted
+ODD_SHARE = 0.01  # of the images of a published dataset may be odd: it is scored as it is
 ENDINGS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 # the JSON file yields fewer images than PASCAL Context counts (PyTorch-Encoding issue 155)
 ALSO_RIGHT = {"context": {"train": 4996, "val": 5104}}
@@ -44,6 +45,7 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)  # images per split
     files: dict[str, list] = field(default_factory=dict)  # path: [bytes, SHA-256]
     problems: list[DataError] = field(default_factory=list)
+    odd: list[DataError] = field(default_factory=list)  # unlikely, but so few that it may be so
     left_out: list[str] = field(default_factory=list)  # files and splits not used, and why
     unwritten: ResourceError | None = None  # why the manifest could not be written
     misnamed: dict[str, None] = field(default_factory=dict)  # of another format than their ending
@@ -54,9 +56,12 @@ class Report:
                  f"{len(self.problems):,} problems"]
         if self.misnamed:
             lines.append(f"  note: {len(self.misnamed):,} files are of another format than their "
-                         f"ending says, and are read by their content: {_first([*self.misnamed])}")
-        return "\n".join([*lines, *(f"  left out: {text}" for text in self.left_out),
-                          *grouped(self.problems)])
+                         f"ending says, and are read by their content: {shown(self.misnamed)}")
+        lines += [f"  left out: {text}" for text in self.left_out]
+        if self.odd:
+            lines += [f"  odd, but perhaps so as published: {len(self.odd):,}",
+                      *(line for line in grouped(self.odd) if not line.startswith("    do: "))]
+        return "\n".join([*lines, *grouped(self.problems)])
 
 
 def grouped(problems: Iterable[DataError]) -> Iterator[str]:
@@ -77,6 +82,7 @@ class Checked(NamedTuple):
     """What was found of one sample."""
 
     problem: DataError | None
+    odd: DataError | None
     pixels: str | None  # digest of the image's pixels
     files: dict[str, list]
     misnamed: list[str]
@@ -111,7 +117,7 @@ def verify(name: str, data_root: Path, *, part: bool = False,
         listed = root / (label_set.layout.lists or "").replace("{split}", split)
         if listed.is_file():
             report.files[_key(listed, data_root)] = _identity(listed.read_bytes())
-    report.problems += images_in_two_splits(pixels)
+    _judge_odd(report, images_in_two_splits(pixels), is_published=name in DATASETS)
     if not report.counts and not report.problems:
         raise DataError.of("E-LAYOUT", f"{label_set.title} has no splits", file=root,
                            expected=label_set.layout.lists or label_set.layout.images,
@@ -134,7 +140,8 @@ def _check_samples(samples: SegmentationDataset, data_root: Path, report: Report
 
     Returns the file of each image by the digest of its pixels.
     """
-    pixels, known = {}, set(map(str, report.problems))  # a file may be in several splits
+    # a file may be in several splits
+    pixels, known = {}, {*map(str, report.problems), *map(str, report.odd)}
     with ThreadPoolExecutor() as pool:  # Pillow and SHA-256 let go of the interpreter's lock
         found = pool.map(lambda index: _check(samples, index, data_root), range(len(samples)))
         for index, checked in enumerate(tqdm(found, samples.split, len(samples), disable=None)):
@@ -142,6 +149,8 @@ def _check_samples(samples: SegmentationDataset, data_root: Path, report: Report
             report.misnamed |= dict.fromkeys(checked.misnamed)
             if checked.problem and str(checked.problem) not in known:
                 report.problems.append(checked.problem)
+            if checked.odd and str(checked.odd) not in known:
+                report.odd.append(checked.odd)
             if checked.pixels:
                 pixels[checked.pixels] = samples.image_path(index)
     return pixels
@@ -149,20 +158,29 @@ def _check_samples(samples: SegmentationDataset, data_root: Path, report: Report
 
 def _check(samples: SegmentationDataset, index: int, data_root: Path) -> Checked:
     image_path, label_path = samples.image_path(index), samples.label_path(index)
-    problem, pixels, files, misnamed = None, None, {}, []
+    problem, odd, pixels, files, misnamed = None, None, None, {}, []
     try:
         image, _ = samples.decoded(index, thorough=True)
         pixels = hashlib.sha256(image).hexdigest()
-        check_borders(read_indices(label_path), samples.label_set, label_path)
     except DataError as error:
         problem = error
+    else:
+        odd = odd_borders(read_indices(label_path), samples.label_set, label_path)
     for path in (image_path, label_path):
         if path.is_file():
             content = path.read_bytes()
             files[_key(path, data_root)] = _identity(content)
             if ENDINGS.get(path.suffix.lower()) not in (None, format_of(content)) and not problem:
                 misnamed.append(_key(path, data_root))
-    return Checked(problem, pixels, files, misnamed)
+    return Checked(problem, odd, pixels, files, misnamed)
+
+
+def _judge_odd(report: Report, leaks: Iterable[DataError], *, is_published: bool) -> None:
+    """Make a problem of what is odd, unless it is little and of a dataset that is as it is."""
+    report.odd += leaks
+    if not is_published or len(report.odd) > ODD_SHARE * sum(report.counts.values()):
+        report.problems += report.odd
+        report.odd = []
 
 
 def _key(path: Path, data_root: Path) -> str:
@@ -172,10 +190,6 @@ def _key(path: Path, data_root: Path) -> str:
 def _identity(content: bytes) -> list:
     """[size in bytes, SHA-256] of a file."""
     return [len(content), hashlib.sha256(content).hexdigest()]
-
-
-def _first(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + " ..." * (len(names) > SHOWN)
 
 
 def _wrong_count(label_set: LabelSet, split: str, count: int) -> list[DataError]:
