@@ -5,7 +5,7 @@ The order is what results of every profile can be compared in; levels are not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -17,14 +17,19 @@ STRIDES = ("d16", "d8")  # left to right
 PAIRS = {"output stride": ("_d16", "_d8"), "depth": ("_r50_", "_r101_")}  # lower, higher
 
 
-def order_counts(scores: Mapping[str, float], pair: str) -> tuple[int, int]:
-    """In how many of how many pairs of rows the one that should be better is.
+def pairs(row_ids: Collection[str], pair: str) -> list[tuple[str, str]]:
+    """(row that should be worse, row that should be better) of which both are among `row_ids`.
 
     `pair` is "output stride" (D8 above D16) or "depth" (R101 above R50).
     """
     low, high = PAIRS[pair]
-    both = [(row_id, row_id.replace(low, high)) for row_id in scores
-            if low in row_id and row_id.replace(low, high) in scores]
+    return [(row_id, row_id.replace(low, high)) for row_id in row_ids
+            if low in row_id and row_id.replace(low, high) in row_ids]
+
+
+def order_counts(scores: Mapping[str, float], pair: str) -> tuple[int, int]:
+    """In how many of how many `pairs` of rows the one that should be better is."""
+    both = pairs(scores, pair)
     return sum(scores[better] > scores[worse] for worse, better in both), len(both)
 
 

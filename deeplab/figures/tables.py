@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from deeplab.model.backbone import stage_plan
 from deeplab.model.network import profile_rates
-from deeplab.planning.cost import gmacs_by_part, parameters_by_part
+from deeplab.planning.cost import model_cost
 from deeplab.profiles import PROFILES
 from deeplab.runs.config import RunConfig
 from deeplab.runs.deviations import DEVIATIONS
@@ -57,9 +57,10 @@ def cost_table(config: RunConfig) -> list[tuple[str, str, str, str, str]]:
     """(part, parameters and GMACs of the full row, of this run); GMACs for one training crop."""
     columns = []
     for profile in ("full", config.profile.name):
-        size = RunConfig.of(row_id=config.row.row_id, profile=profile)
-        columns += [({**(parts := parameters_by_part(size)), "sum": sum(parts.values())}, ",d"),
-                    ({**(macs := gmacs_by_part(size)), "sum": sum(macs.values())}, ",.3f")]
+        cost = model_cost(RunConfig.of(row_id=config.row.row_id, profile=profile))
+        gmacs = {part: macs / 1e9 for part, macs in cost.train_macs.items()}
+        columns += [({**values, "sum": sum(values.values())}, form)
+                    for values, form in ((cost.parameters, ",d"), (gmacs, ",.3f"))]
     return [(part, *(f"{values[part]:{form}}" for values, form in columns))
             for part in columns[0][0]]
 

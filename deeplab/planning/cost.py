@@ -119,16 +119,7 @@ def eval_windows(config: RunConfig) -> list[tuple[int, int]]:
             for row in rows for column in columns]
 
 
-def gmacs_by_part(config: RunConfig) -> dict[str, float]:
-    """Billions of multiply-adds of a forward pass over one training crop, by part."""
-    return {part: macs / 1e9 for part, macs in model_cost(config).train_macs.items()}
-
-
-def parameters_by_part(config: RunConfig) -> dict[str, int]:
-    """Trainable numbers in each part of the network."""
-    return dict(model_cost(config).parameters)
-
-
 def inference_gmacs(config: RunConfig) -> float:
     """Billions of multiply-adds for one crop in eval mode: all parts but the auxiliary head."""
-    return sum(gmacs_by_part(config)[part] for part in PARTS[:-1])
+    macs = model_cost(config).train_macs
+    return sum(macs[part] / 1e9 for part in PARTS[:-1])

@@ -10,7 +10,8 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import class_legend, classes_by_area, house_style, picture, subplots
+from deeplab.figures.plots import (class_legend, classes_by_area, house_style, picture,
+                                   side_by_side, subplots)
 from deeplab.miniature.twins import miniature
 
 OPENING_IMAGES = (3, 14, 13, 44)  # of the drawn VOC's val split: sea, street, room, farm
@@ -28,6 +29,12 @@ def opening() -> Figure:
     class_legend(fig, classes_by_area([label for _, label in pairs], dataset.label_set),
                  dataset.label_set, limit=17)
     return fig
+
+
+def labelled(image: np.ndarray, prediction: np.ndarray, label_set: LabelSet) -> Figure:
+    """A photograph (H, W, 3) of one's own, the prediction (H, W), and one over the other."""
+    return side_by_side({"photograph": image, "prediction": prediction,
+                         "overlay": overlay(image, prediction, label_set)}, label_set, height=3.2)
 
 
 @house_style

@@ -15,8 +15,8 @@ from deeplab.data import augment
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, finish, house_style, picture, subplots)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area, figure,
+                                   finish, house_style, picture, subplots)
 from deeplab.model.network import DeepLabV3
 from deeplab.runs.experiment import Experiment
 from deeplab.training.loop import batches

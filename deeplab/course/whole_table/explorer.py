@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 
 from deeplab.figures import plots
-from deeplab.figures.order import PAIRS
+from deeplab.figures.order import pairs
 from deeplab.figures.plots import house_style
 from deeplab.figures.table import DEPTH_LOOKS
 from deeplab.planning.cost import inference_gmacs
@@ -56,14 +56,12 @@ class View(NamedTuple):
         The gain is in points of mIoU, the cost a factor; both are means over the pairs of the
         kind `pair` ("output stride" or "depth"), and 0.0 and 1.0 if there is none.
         """
-        low, high = PAIRS[pair]
-        both = [(row, self.rows[row_id.replace(low, high)]) for row_id, row in self.rows.items()
-                if low in row_id and row_id.replace(low, high) in self.rows]
+        both = pairs(self.rows, pair)
         if not both:
             return 0.0, 1.0, 0
-        gains = [better.published_miou - worse.published_miou for worse, better in both]
-        factors = [costs()[better.row_id][axis] / costs()[worse.row_id][axis]
-                   for worse, better in both]
+        gains = [self.rows[better].published_miou - self.rows[worse].published_miou
+                 for worse, better in both]
+        factors = [costs()[better][axis] / costs()[worse][axis] for worse, better in both]
         return sum(gains) / len(both), sum(factors) / len(both), len(both)
 
     def sentence(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from deeplab.figures.order import PAIRS
+from deeplab.figures.order import PAIRS, pairs
 from deeplab.figures.plots import BLUE, GREEN, ORANGE, house_style, note, subplots
 from deeplab.table.rows import load_rows
 from deeplab.table.verdict import tolerance
@@ -35,12 +35,10 @@ def published() -> dict[str, float]:
 def gains(scores: Mapping[str, float], pair: str) -> dict[str, float]:
     """How much better, in points, the row is that should be: by the id of the lesser row.
 
-    `pair` is "output stride" (D8 above D16) or "depth" (R101 above R50).
+    `pair` is one of `PAIRS`.
     """
-    low, high = PAIRS[pair]
-    return {row_id: round(scores[row_id.replace(low, high)] - score, 2)
-            for row_id, score in scores.items()
-            if low in row_id and row_id.replace(low, high) in scores}
+    return {worse: round(scores[better] - scores[worse], 2)
+            for worse, better in pairs(scores, pair)}
 
 
 @house_style

@@ -3,7 +3,7 @@
 import pytest
 
 from deeplab.course.model.layer_costs import pieces
-from deeplab.planning.cost import gmacs_by_part, parameters_by_part
+from deeplab.planning.cost import model_cost
 from deeplab.runs.config import RunConfig
 
 ROW = "voc_r50_d16"
@@ -15,13 +15,12 @@ def found():
 
 
 def test_the_pieces_add_up_to_the_parts(found):
-    config = RunConfig.of(row_id=ROW, profile="full")
+    cost = model_cost(RunConfig.of(row_id=ROW, profile="full"))
     backbone = [found[name] for name in ("stem", "conv2", "conv3", "conv4", "conv5")]
     aspp = [piece for name, piece in found.items() if name.startswith("ASPP")]
     for part, group in (("backbone", backbone), ("aspp", aspp)):
-        assert sum(piece.parameters for piece in group) == parameters_by_part(config)[part]
-        assert sum(piece.macs for piece in group) / 1e9 == pytest.approx(
-            gmacs_by_part(config)[part])
+        assert sum(piece.parameters for piece in group) == cost.parameters[part]
+        assert sum(piece.macs for piece in group) == cost.train_macs[part]
 
 
 def test_a_network_for_21_classes_has_the_published_number_of_parameters(found):
