@@ -1,7 +1,5 @@
 """The line that every check returns: not attempted yet, not yet and why, or correct."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Iterable

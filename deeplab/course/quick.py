@@ -10,8 +10,6 @@ after all its 300 steps, as float16. To make it again::
     python -m deeplab.course.quick voc_r50_d16
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from pathlib import Path

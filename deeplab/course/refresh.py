@@ -4,8 +4,6 @@ For whoever changes a lesson. A notebook comes back executed in one go, with cou
 that follow the order of its cells, the metadata that nbval needs and nothing of this machine.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import tempfile

@@ -3,8 +3,6 @@
 The order is what results of every profile can be compared in; levels are not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 
 from matplotlib.figure import Figure

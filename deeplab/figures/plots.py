@@ -4,8 +4,6 @@ Figures are made with `figure`, not with pyplot: nothing is global, nothing has 
 and a picture appears exactly where `show` is called. Void is one fixed grey everywhere.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import sys

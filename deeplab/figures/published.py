@@ -3,8 +3,6 @@
 A demo number stands beside a published one in no picture; `why_not_compared` says so in words.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D

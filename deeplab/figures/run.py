@@ -3,8 +3,6 @@
 Every function takes plain data (arrays, the lines of log.jsonl) and returns a new Figure.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@
 Several seeds of a row are drawn as their mean. Colours stand for label sets everywhere.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

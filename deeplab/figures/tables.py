@@ -1,7 +1,5 @@
 """What one run is, in words and tables: shown at the top and the end of `row.ipynb`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from deeplab.model.backbone import stage_plan

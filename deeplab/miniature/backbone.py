@@ -10,8 +10,6 @@ again::
     python -m deeplab.miniature.backbone resnet101
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

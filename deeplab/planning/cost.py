@@ -5,8 +5,6 @@ full recipe is known on any laptop. One multiply-add (MAC) is two flops. Convolu
 BatchNorm, ReLU and resizing are below one per cent.
 """
 
-from __future__ import annotations
-
 import functools
 from collections import Counter
 from collections.abc import Mapping

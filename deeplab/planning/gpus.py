@@ -5,8 +5,6 @@ peak is reached was fitted once, to the inference speeds that mmsegmentation pub
 eleven models on a V100; nothing here was measured by this project.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from deeplab.support.errors import UsageError

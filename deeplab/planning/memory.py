@@ -4,8 +4,6 @@ Checked against the training memory that mmsegmentation publishes for eleven mod
 (tests/planning/test_memory.py). GiB, as GPUs are sold and `torch.cuda` counts.
 """
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable
 from dataclasses import astuple, dataclass

@@ -4,8 +4,6 @@ Parameters and multiply-adds are exact; memory and hours are predictions, whose 
 stated in `memory` and `gpus`.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass

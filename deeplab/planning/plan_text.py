@@ -1,7 +1,5 @@
 """Plans as text: a table of work, memory and disk, one of hours, and what they assume."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """What to ask a cluster for: the hours, memory and cores that a plan gives, with a margin."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from deeplab.planning.plan import plan

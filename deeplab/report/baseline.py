@@ -1,7 +1,5 @@
 """The share of a row's score that colour alone reaches, and whether it stays below a limit."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

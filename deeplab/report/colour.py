@@ -5,9 +5,8 @@ its colour. Nothing is seen of its surroundings. Where such a classifier does we
 data set does not need a segmentation network.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -30,7 +29,7 @@ class ColourClassifier:
         self.num_classes = num_classes
 
     @classmethod
-    def fit(cls, dataset: Sequence, num_classes: int) -> ColourClassifier:
+    def fit(cls, dataset: Sequence, num_classes: int) -> Self:
         """The classifier for the pixels of `dataset`, pairs of image and label; void is left out.
 
         A bin without pixels takes the most frequent class of all.

@@ -1,7 +1,5 @@
 """A notebook as one HTML file to read: no code, no scripts, nothing from the network."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 PAGE = """<!DOCTYPE html>

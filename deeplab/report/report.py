@@ -4,13 +4,11 @@ The numbers come from the result files alone. Published and reproduced scores st
 of their own whose headings carry the profile.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from deeplab.profiles import get_profile
 from deeplab.report.html import html_page
@@ -56,7 +54,7 @@ class Report:
     entries: Sequence[Mapping[str, Any]]
 
     @classmethod
-    def of(cls, **given: Any) -> Report:
+    def of(cls, **given: Any) -> Self:
         """The report for the parameters of `report.ipynb`.
 
         Raises `UsageError`: E-PARAMETER for a parameter that does not exist, E-PROFILE.

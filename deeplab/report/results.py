@@ -1,7 +1,5 @@
 """All runs of a profile, read from their folders, as one table."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

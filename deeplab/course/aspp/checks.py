@@ -1,7 +1,5 @@
 """Checks of lesson 5: positions with all nine taps, the five branches fused, parameters counted."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """Pictures of lesson 5: taps that leave the map, and what the two pyramids cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@
 `explore` shows the strip or, on request, puts `draw` behind buttons.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec

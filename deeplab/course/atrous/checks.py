@@ -1,7 +1,5 @@
 """Checks of lesson 2: padding, Eq. (1), kernels with holes, the rate for a wanted view."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 

@@ -4,8 +4,6 @@ A filled cell is a tap on the picture; a dashed one lies beside it, where a netw
 zeros of its padding. `draw` is a pure function of where the kernel stands.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Pictures of lesson 2: nine weights at growing rates, Eq. (1) on a line, and gridding."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Checks of lesson 7: the ids of trainaug, the shares of classes, padding in the middle."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np

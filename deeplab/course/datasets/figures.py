@@ -1,7 +1,5 @@
 """Pictures of lesson 7: five label sets, folder trees, resized labels, balance, the pipeline."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Checks of lesson 9: a scaled step, strides, statistics of two halves, how many GPUs."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Pictures of lesson 9: gradients beside the range of float16, two precisions, memory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 

@@ -4,8 +4,6 @@ In mixed precision the gradient of every map travels back through the network in
 it is computed in float32, and then asked what float16 would have kept of it.
 """
 
-from __future__ import annotations
-
 import copy
 
 import torch

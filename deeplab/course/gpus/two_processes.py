@@ -4,8 +4,6 @@
 Each takes half of eight samples; the first one also computes everything alone and compares.
 """
 
-from __future__ import annotations
-
 import copy
 import sys
 import tempfile

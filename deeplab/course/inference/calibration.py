@@ -5,8 +5,6 @@ are right. mIoU only sees the name. The method: Guo et al. 2017, "On Calibration
 Neural Networks".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Checks of lesson 10: windows, a mirrored mean, a band along borders, calibration."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 

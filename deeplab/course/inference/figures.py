@@ -1,7 +1,5 @@
 """Pictures of lesson 10: one image in several ways, windows, borders, reliability."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

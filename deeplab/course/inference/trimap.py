@@ -4,8 +4,6 @@ A trimap keeps only the pixels within some distance of a border; mIoU inside it 
 a prediction follows outlines, and not whether it finds the inside of things.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -1,7 +1,5 @@
 """Checks of lesson 1: raw values to train ids, IoU of each class, mIoU of a set."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Pictures of lesson 1: the numbers in a label file, a confusion matrix read, scores compared."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -14,8 +12,8 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area, figure,
-                                   finish, house_style, picture, side_by_side, subplots)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
+                                   figure, finish, house_style, picture, side_by_side, subplots)
 from deeplab.miniature.twins import miniature
 from deeplab.support.void import IGNORE_INDEX
 

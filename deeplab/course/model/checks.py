@@ -1,7 +1,5 @@
 """Checks of lesson 6: the parts assembled, the cost of a convolution, torchvision's names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import torch

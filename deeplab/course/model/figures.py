@@ -1,7 +1,5 @@
 """Pictures of lesson 6: an image on its way, what the pieces cost, weights at wrong rates."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

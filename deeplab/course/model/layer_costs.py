@@ -4,8 +4,6 @@ The finer view of `deeplab.planning.cost`: the stages of the backbone and the br
 one by one.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import nn

@@ -1,7 +1,5 @@
 """Checks of lesson 4: offsets reached, the unseen share, conv5's rates, the widest rates."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from deeplab.course.exercise import exercise, judged

@@ -1,7 +1,5 @@
 """Pictures of lesson 4: what stacked kernels look at, and the grid that equal rates leave."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Checks of lesson 11: the length of a schedule, which checkpoint to trust, what log to keep."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

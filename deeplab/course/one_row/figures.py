@@ -1,7 +1,5 @@
 """Pictures of lesson 11: runs that were stopped and went on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure

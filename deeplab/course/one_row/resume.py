@@ -1,7 +1,5 @@
 """A row run in small for lesson 11: losses of runs that are stopped and go on, well or badly."""
 
-from __future__ import annotations
-
 import functools
 import tempfile
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Checks of lesson 3: the plan of strides and rates, rate 2 from rate 1, one label per cell."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pictures of lesson 3: what a coarse map loses, why rates double, what a fine map costs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Two measures that need no network: the best prediction that any head could make 
 a given size, and the pixels of a label that are thin, on which this matters most.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

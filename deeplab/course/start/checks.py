@@ -1,7 +1,5 @@
 """Checks of lesson 0: the share of a class, and the cells of a map."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

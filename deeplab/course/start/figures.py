@@ -1,7 +1,5 @@
 """Pictures of lesson 0: what is asked of a network, and the few cells it answers from."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor

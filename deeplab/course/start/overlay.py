@@ -6,8 +6,6 @@ runs and not as pictures, because browsers that guard against tracking falsify p
 read back. Notebooks are shipped with the still picture only.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import io

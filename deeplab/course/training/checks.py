@@ -1,7 +1,5 @@
 """Checks of lesson 8: a loss with void, the poly schedule, running statistics."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import torch

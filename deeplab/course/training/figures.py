@@ -1,7 +1,5 @@
 """Pictures of lesson 8: images learnt by heart, loss curves, schedules, a run watched live."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,8 +13,8 @@ from deeplab.data import augment
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area, figure,
-                                   finish, house_style, picture, subplots)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
+                                   figure, finish, house_style, picture, subplots)
 from deeplab.model.network import DeepLabV3
 from deeplab.runs.experiment import Experiment
 from deeplab.training.loop import batches

@@ -4,8 +4,6 @@ A network that cannot bring the loss of one batch near zero will not learn a dat
 The check takes seconds and needs no second image.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 

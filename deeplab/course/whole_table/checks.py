@@ -1,7 +1,5 @@
 """Checks of lesson 12: the best of several, runs against runs, a verdict, all rows at once."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence

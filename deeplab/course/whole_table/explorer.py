@@ -6,8 +6,6 @@ panels are equally many points of mIoU high, so that slopes can be compared, lev
 are those of the full recipe.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from importlib.util import find_spec

@@ -3,8 +3,6 @@
 Published numbers come from `rows.csv`; those of the second team are named with their source.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
