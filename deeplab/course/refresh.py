@@ -29,7 +29,9 @@ def refresh(path: Path) -> float:
     from nbclient import NotebookClient
     from traitlets.config import Config
     notebook = nbformat.read(path, as_version=4)
-    _rename(notebook, path.stem.split("_")[0] if path.stem[:2].isdigit() else path.stem)
+    prefix = path.stem.split("_")[0] if path.stem[:2].isdigit() else path.stem
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell["id"] = f"{prefix}-{number:02}"
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="dl", dir=socket_folder()) as sockets:
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
@@ -42,12 +44,6 @@ def refresh(path: Path) -> float:
                          "language_info": {"name": "python"}}
     atomic_write(path, nbformat.writes(notebook) + "\n")
     return time.perf_counter() - start
-
-
-def _rename(notebook: Any, prefix: str) -> None:
-    """Give the cells the ids `prefix`-01, `prefix`-02, …"""
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell["id"] = f"{prefix}-{number:02}"
 
 
 def _clean(cell: Any) -> None:

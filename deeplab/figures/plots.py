@@ -143,10 +143,11 @@ def drawn(fig: Figure) -> Image.Image:
 
 def png(fig: Figure) -> bytes:
     """The figure as a PNG file, opaque and without a date inside."""
-    return _encoded(drawn(fig))
+    return encoded(drawn(fig))
 
 
-def _encoded(image: Image.Image, *, optimize: bool = False) -> bytes:
+def encoded(image: Image.Image, *, optimize: bool = False) -> bytes:
+    """An image as a PNG file."""
     file = io.BytesIO()
     image.save(file, "PNG", optimize=optimize)
     return file.getvalue()
@@ -161,12 +162,12 @@ def show(fig: Figure, *, alt: str, caption: str | None = None, file: Path | None
     """
     from IPython.display import Markdown, display
     image = drawn(fig)
-    content = _encoded(image)
+    content = encoded(image)
     if file is not None:
         atomic_write(file, content)
     if len(content) > LARGE:
         # worth it for few colours; of all colours it takes ten times as long for 2 % less
-        content = _encoded(image.quantize(256, dither=Image.Dither.NONE), optimize=True)
+        content = encoded(image.quantize(256, dither=Image.Dither.NONE), optimize=True)
     data = {"image/png": base64.b64encode(content).decode(), "text/plain": alt}
     display(data, metadata={"image/png": {"alt": alt}}, raw=True)
     display(Markdown(f"*{caption or alt}*"))

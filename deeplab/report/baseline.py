@@ -5,9 +5,8 @@ from typing import Any
 
 from deeplab.evaluation.metrics import mean_iou
 from deeplab.report.colour import ColourClassifier
-from deeplab.runs.config import RunConfig
+from deeplab.report.results import run_config
 from deeplab.runs.experiment import Experiment
-from deeplab.support.files import read_json
 
 PROMISE = 60  # per cent of the weakest row's mIoU that colour alone reaches at most
 
@@ -25,8 +24,8 @@ def colour_shares(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, float
         other = weakest.setdefault(entry["dataset"], entry)
         if entry["miou"] < other["miou"]:
             weakest[entry["dataset"]] = entry
-    return [(dataset, colour_miou(Experiment(_config(entry))), entry["row_id"], entry["miou"])
-            for dataset, entry in weakest.items()]
+    return [(dataset, colour_miou(Experiment(run_config(entry["folder"]))), entry["row_id"],
+             entry["miou"]) for dataset, entry in weakest.items()]
 
 
 def share_words(shares: Iterable[tuple[str, float, str, float]]) -> str:
@@ -38,7 +37,3 @@ def share_words(shares: Iterable[tuple[str, float, str, float]]) -> str:
     word = "kept" if worst[0] <= PROMISE else "**broken**"
     return (f"Colour alone reaches at most {worst[0]:.0f} % of the weakest row's mIoU "
             f"({worst[1]}); the promise of at most {PROMISE} % is {word}.")
-
-
-def _config(entry: Mapping[str, Any]) -> RunConfig:
-    return RunConfig.of(**read_json(entry["folder"] / "run.json")["parameters"])

@@ -8,11 +8,9 @@ read back. Notebooks are shipped with the still picture only.
 
 import base64
 import html
-import io
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -53,13 +51,16 @@ def page(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_set
     used = plots.classes_by_area([label, prediction], label_set)
     classes = [{"value": index, "name": label_set.classes[index],
                 "color": label_set.palette[index]} for index in used]
-    content = {"image": _data_uri(image), "height": height, "width": width,
+    png = base64.b64encode(plots.encoded(Image.fromarray(image), optimize=True)).decode()
+    content = {"image": f"data:image/png;base64,{png}", "height": height, "width": width,
                "scale": _scale(width), "alt": alt, "right": RIGHT, "wrong": WRONG,
                "truth": runs(label), "prediction": runs(prediction), "ignore": IGNORE_INDEX,
                "classes": [*classes, {"value": IGNORE_INDEX, "name": "void",
                                       "color": VOID_GREY}]}
     template = files("deeplab.course.start").joinpath("overlay.html").read_text("utf-8")
-    return template.replace(EMPTY, EMPTY.replace("{}", _script_safe(content)))
+    # whatever a class is called, it cannot end the <script> that the JSON stands in
+    data = json.dumps(content).replace("<", "\\u003c")
+    return template.replace(EMPTY, EMPTY.replace("{}", data))
 
 
 def save(path: Path | str, image: np.ndarray, label: np.ndarray, prediction: np.ndarray,
@@ -103,15 +104,3 @@ def runs(label: np.ndarray) -> list[int]:
 def _scale(width: int) -> int:
     """Screen pixels per pixel of an image: small ones are enlarged by a whole factor."""
     return max(1, SHOWN_WIDTH // width)
-
-
-def _data_uri(image: np.ndarray) -> str:
-    """An image (H, W, 3) as the address of a PNG that lies in the page itself."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _script_safe(content: dict[str, Any]) -> str:
-    """JSON that cannot end the <script> it stands in, whatever a class is called."""
-    return json.dumps(content).replace("<", "\\u003c")
