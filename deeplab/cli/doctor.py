@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from deeplab.data.catalog import DATASETS, own_label_sets
 from deeplab.data.layout import Layout
+from deeplab.support.folders import is_clone
 
 FLOORS = {  # weights_only loading is safe since torch 2.10; the others had fixes of safety
     "torch": (2, 10), "torchvision": (0, 25), "pillow": (11,), "papermill": (2, 7),
@@ -34,6 +35,9 @@ def examine(data_root: Path, results_root: Path) -> Iterator[Finding]:
     for package, floor in FLOORS.items():
         yield _library(package, floor)
     yield from _devices()
+    if not is_clone():
+        yield Finding("notebooks", "none: installed without the project",
+                      "clone the project and pip install -e . there, to run rows and reports")
     folder = next(path for path in (results_root, *results_root.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1e9
     yield Finding("disk for results", f"{free:.0f} GB free in {folder}",

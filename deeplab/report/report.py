@@ -16,7 +16,7 @@ from deeplab.report.results import collect, published_here, write_table
 from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
 from deeplab.support.files import TEMPORARY, atomic_write
-from deeplab.support.folders import PROJECT, absolute, results_folder
+from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
 from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
 
@@ -34,6 +34,7 @@ def make_report(results_root: Path | str, profile: str) -> Path:
 
     Raises what the cells of `report.ipynb` raise, and `UsageError` for an unknown profile.
     """
+    check_clone()
     report = Report.of(profile=profile, results_root=str(results_root))
     folder = report.folder
     write_table(report.results_root, profile)

@@ -1,5 +1,6 @@
 """All runs of a profile, read from their folders, as one table."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,12 @@ def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]
 
 def run_command(folder: Path) -> list[str]:
     """The words of the `deeplab` command that goes on with the run in `folder`."""
-    if not (folder / "run.json").exists():
-        return ["run", folder.parent.name]
-    return run_config(folder).command
+    if (folder / "run.json").exists():
+        return run_config(folder).command
+    outcome = folder / "outcome.json"  # of a notebook that no runner executed
+    if outcome.exists() and "command" in (facts := read_json(outcome)):
+        return shlex.split(facts["command"])[1:]
+    return ["run", folder.parent.name]
 
 
 def run_standing(folder: Path) -> Standing:

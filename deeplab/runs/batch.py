@@ -21,6 +21,7 @@ from deeplab.runs.result import stale
 from deeplab.runs.run_row import THREAD_VARIABLES
 from deeplab.runs.status import duration, read_status, status_line
 from deeplab.support.files import open_output
+from deeplab.support.folders import check_clone
 from deeplab.support.machine import child_search_path
 from deeplab.support.signals import PARENT, signal_handler
 
@@ -93,6 +94,7 @@ def run_rows(configs: list[RunConfig], *, jobs: int, again: bool = False,
 
     After Ctrl-C, SIGTERM or SIGUSR1 no more rows start, and the running ones save and stop.
     """
+    check_clone()
     threads = max(1, (os.cpu_count() or 1) // jobs)
     waiting = longest_first(configs, again)
     table, running, ended, begin = LiveTable(waiting, say), [], [], time.monotonic()

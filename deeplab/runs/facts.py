@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import resource
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from deeplab.runs.deviations import deviations
 from deeplab.runs.experiment import Experiment, Outcome
 from deeplab.runs.fingerprint import surroundings
 from deeplab.support.files import write_json
+from deeplab.support.locks import is_locked
 from deeplab.support.scores import rounded
 
 
@@ -27,7 +29,8 @@ def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> 
         "minutes": round(outcome.seconds / 60, 3), "gmacs": round(gmacs, 4),
         "parameters": sum(weight.numel() for weight in outcome.model.parameters()),
         "peak_memory_mb": peak_memory_mb(), "backbone_weights": experiment.backbone_weights,
-        "deviations": [item.number for item in deviations(experiment)]}
+        "deviations": [item.number for item in deviations(experiment)],
+        "command": shlex.join(["deeplab", *experiment.config.command])}
 
 
 def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str, Any]:
@@ -53,7 +56,11 @@ def save_outcome(folder: Path, facts: dict[str, Any]) -> None:
     """Leave `outcome.json` for the runner; what comes after is the end of the kernel.
 
     There the collector would walk over a million objects. Frozen they are passed over, and the
-    next row starts most of a second sooner.
+    next row starts most of a second sooner. Without a runner, in JupyterLab or under papermill
+    alone, the command is said that makes a result of it: it goes on from the last checkpoint
+    and has nothing left to train.
     """
     write_json(folder / "outcome.json", facts)
+    if not is_locked(folder / "lock"):
+        print(f"Make this a result that status and report count: {facts['command']}")
     atexit.register(gc.freeze)

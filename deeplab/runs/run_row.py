@@ -24,7 +24,7 @@ from deeplab.runs.result import finished_result, promote_outcome, stale, standin
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.files import TEMPORARY, read_json, replace_file, sweep_temporaries, write_json
-from deeplab.support.folders import PROJECT
+from deeplab.support.folders import PROJECT, check_clone
 from deeplab.support.locks import TRAINER, locked, owner
 from deeplab.support.machine import thread_count
 from deeplab.support.signals import PARENT, die_with_parent, signal_handler
@@ -43,6 +43,7 @@ def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
     signal, and `KernelDied`.
     """
     die_with_parent()
+    check_clone()
     with locked(config.folder / "lock"), forwarded_signals(config.folder):
         mark = _mark(config)
         refusal = None if again else stale(config, mark)

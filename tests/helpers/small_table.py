@@ -27,7 +27,7 @@ from deeplab.runs.facts import outcome_facts, save_outcome
 from deeplab.training import loop
 
 SITE = Path(__file__).parent / "site"
-STEPS, TIMES = 8, {"minutes", "peak_memory_mb", "dirty", "commit"}  # `TIMES` differ from run to run
+STEPS, TIMES = 8, {"minutes", "peak_memory_mb", "dirty", "commit", "command"}  # differ from run to run
 ROWS = ("voc_r50_d16", "context59_r50_d8")
 PLACES = ("begin", "flushed", "synced", "done")  # of a write at which a process may be killed
 

@@ -13,9 +13,11 @@ from deeplab.report.results import (COLUMNS, collect, run_command, run_folders, 
                                     write_table)
 from deeplab.runs import fingerprint, result
 from deeplab.runs.config import RunConfig, row_facts
+from deeplab.runs.facts import save_outcome
 from deeplab.runs.result import finished_result, promote_outcome, stale, standing
 from deeplab.support.errors import DataError, UsageError
 from deeplab.support.files import read_json, write_json
+from deeplab.support.locks import locked
 
 MARK = {"row": "1", "code": "2"}
 
@@ -147,3 +149,17 @@ def test_a_comma_in_a_fact_does_not_move_the_columns():
     entry = dict.fromkeys(COLUMNS) | {"state": "done", "deviations": [], "device": "GPU, large"}
     line, = csv.DictReader(io.StringIO(table_csv([entry])))
     assert line["device"] == "GPU, large" and line["threads"] == ""
+
+
+def test_a_notebook_that_no_runner_executed_leaves_the_command_that_goes_on(tmp_path):
+    folder = tmp_path / "small/voc_r50_d8/seed0"
+    write_json(folder / "outcome.json", {"command": "deeplab run voc_r50_d8 --data-root 'my data'"})
+    assert run_command(folder) == ["run", "voc_r50_d8", "--data-root", "my data"]
+
+
+def test_the_outcome_says_its_command_unless_a_runner_waits_for_it(tmp_path, capsys):
+    save_outcome(tmp_path / "a", {"command": "deeplab run voc_r50_d8"})
+    assert "status and report count: deeplab run voc_r50_d8" in capsys.readouterr().out
+    with locked(tmp_path / "b/lock"):
+        save_outcome(tmp_path / "b", {"command": "deeplab run voc_r50_d8"})
+    assert capsys.readouterr().out == ""
