@@ -7,7 +7,7 @@ and a picture appears exactly where `show` is called. Void is one fixed grey eve
 import base64
 import io
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +95,21 @@ def picture(axes, image: np.ndarray, title: str = "", *, is_photo: bool = False)
     axes.set_axis_off()
 
 
-def class_legend(fig: Figure, classes: Sequence[int], label_set: LabelSet, *, limit: int = 16,
-                 columns: int = 6) -> None:
-    """A legend below a figure: the first `limit` classes, how many more there are, and void."""
+def pictures_in_a_row(row: Iterable[Axes], pictures: Mapping[str, np.ndarray],
+                      label_set: LabelSet) -> None:
+    """Fill the axes of `row` with images (H, W, 3) and labels (H, W), each below its title."""
+    for axes, (title, pixels) in zip(row, pictures.items(), strict=True):
+        is_label = pixels.ndim == 2
+        picture(axes, label_colours(pixels, label_set) if is_label else pixels, title,
+                is_photo=not is_label)
+
+
+def class_legend(fig: Figure, labels: Iterable[np.ndarray], label_set: LabelSet, *,
+                 limit: int = 16, columns: int = 6) -> None:
+    """A legend below a figure: void, the `limit` largest classes of labels (H, W), and how many
+    more there are.
+    """
+    classes = classes_by_area(labels, label_set)
     entries = [(label_set.palette[index], label_set.classes[index]) for index in classes[:limit]]
     handles = [Patch(facecolor=np.array(colour) / 255, edgecolor="black", label=name)
                for colour, name in [*entries, (VOID_GREY, "void")]]
@@ -125,12 +137,8 @@ def side_by_side(pictures: Mapping[str, np.ndarray], label_set: LabelSet, *, hei
     The classes of the labels are named below; `height` of the figure is in inches.
     """
     fig, grid = subplots(height, rows, -(-len(pictures) // rows), squeeze=False)
-    for axes, (title, pixels) in zip(grid.flat, pictures.items(), strict=True):
-        is_label = pixels.ndim == 2
-        picture(axes, label_colours(pixels, label_set) if is_label else pixels, title,
-                is_photo=not is_label)
-    labels = [pixels for pixels in pictures.values() if pixels.ndim == 2]
-    class_legend(fig, classes_by_area(labels, label_set), label_set)
+    pictures_in_a_row(grid.flat, pictures, label_set)
+    class_legend(fig, [pixels for pixels in pictures.values() if pixels.ndim == 2], label_set)
     return fig
 
 

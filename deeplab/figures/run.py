@@ -14,8 +14,8 @@ from torch import Tensor
 from deeplab.data.augment import MEAN, STD
 from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
-from deeplab.figures.plots import (BLUE, GREEN, ORANGE, WIDTH, class_legend, classes_by_area,
-                                   figure, house_style, note, picture, subplots, words_only)
+from deeplab.figures.plots import (BLUE, GREEN, ORANGE, WIDTH, class_legend, figure, house_style,
+                                   note, picture, subplots, words_only)
 from deeplab.runs.experiment import Experiment, Outcome
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
@@ -56,7 +56,7 @@ def sample_grid(samples: Sequence[tuple[Tensor, Tensor]], label_set: LabelSet) -
         row, column = divmod(number, ACROSS)
         picture(grid[2 * row, column], image, f"sample {number + 1}", is_photo=True)
         picture(grid[2 * row + 1, column], overlay(image, label, label_set))
-    class_legend(fig, classes_by_area(labels, label_set), label_set)
+    class_legend(fig, labels, label_set)
     return fig
 
 
@@ -168,7 +168,6 @@ def example_rows(examples: Sequence[Example], label_set: LabelSet) -> Figure:
         picture(axes[2], label_colours(example.prediction, label_set), "prediction")
         picture(axes[3], error_map(example.label, example.prediction),
                 f"{wrong:.0f} % of pixels wrong")
-    classes = classes_by_area([part for example in examples
-                               for part in (example.label, example.prediction)], label_set)
-    class_legend(fig, classes, label_set)
+    class_legend(fig, [part for example in examples
+                       for part in (example.label, example.prediction)], label_set)
     return fig

@@ -20,7 +20,7 @@ def test_classes_are_listed_by_area_without_void():
 
 def test_the_legend_names_the_first_classes_and_counts_the_rest():
     fig = plots.figure(2)
-    plots.class_legend(fig, [15, 0, 1], VOC, limit=2)
+    plots.class_legend(fig, [np.array([[15, 15, 15, 0, 0, 1, 255]])], VOC, limit=2)
     texts = [text.get_text() for text in fig.legends[0].get_texts()]
     assert texts == ["person", "background", "void", "and 1 more"]
     person = fig.legends[0].get_patches()[0].get_facecolor()

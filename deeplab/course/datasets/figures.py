@@ -123,8 +123,7 @@ def pipeline(draws: Sequence[Mapping[str, Pair]], label_set: LabelSet) -> Figure
                 ax.set(xlim=(0, width), ylim=(height, 0), xticks=(), yticks=(), facecolor=PAPER)
                 ax.spines[:].set_visible(False)
             grid[2 * row, column].set_title(f"{name}\n{rows} x {cols}", loc="center")
-    labels = [label for steps in draws for _, label in steps.values()]
-    class_legend(fig, classes_by_area(labels, label_set), label_set)
+    class_legend(fig, [label for steps in draws for _, label in steps.values()], label_set)
     return fig
 
 

@@ -12,8 +12,8 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, finish, house_style, picture, side_by_side, subplots)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, figure, finish,
+                                   house_style, picture, side_by_side, subplots)
 from deeplab.miniature.twins import miniature
 from deeplab.support.void import IGNORE_INDEX
 
@@ -52,7 +52,7 @@ def numbers(values: Mapping[str, np.ndarray], label_set: LabelSet) -> Figure:
         for (row, column), value in np.ndenumerate(piece):
             ax.text(column, row, value, ha="center", va="center", fontsize=9,
                     color="black" if colours[row, column].mean() >= BLACK_TEXT else "white")
-    class_legend(fig, classes_by_area(values.values(), label_set), label_set)
+    class_legend(fig, values.values(), label_set)
     return fig
 
 

@@ -12,8 +12,8 @@ from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.data.augment import EvalTransform
 from deeplab.data.colours import label_colours
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import (BLUE, GREEN, ORANGE, RED, SKY, class_legend, classes_by_area,
-                                   figure, house_style, picture)
+from deeplab.figures.plots import (BLUE, GREEN, ORANGE, RED, SKY, class_legend, figure, house_style,
+                                   picture)
 
 ROW, STEPS = "voc_r50_d16", 300  # the network that comes with the package
 OPENING_IMAGE = 1  # of the drawn VOC's val split: a person in front of a train
@@ -40,7 +40,7 @@ def opening() -> Figure:
     fig = figure(4.6)
     for ax, (name, pixels, shape) in zip(fig.subplots(2, 4).flat, stops, strict=True):
         picture(ax, pixels, f"{name}\n{' x '.join(map(str, shape))}")
-    class_legend(fig, classes_by_area([prediction], label_set), label_set)
+    class_legend(fig, [prediction], label_set)
     return fig
 
 

@@ -8,8 +8,7 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import (class_legend, classes_by_area, house_style, picture,
-                                   side_by_side, subplots)
+from deeplab.figures.plots import class_legend, house_style, picture, side_by_side, subplots
 from deeplab.miniature.twins import miniature
 
 OPENING_IMAGES = (3, 14, 13, 44)  # of the drawn VOC's val split: sea, street, room, farm
@@ -24,8 +23,7 @@ def opening() -> Figure:
     for column, (image, label) in enumerate(pairs):
         picture(axes[0, column], image)
         picture(axes[1, column], overlay(image, label, dataset.label_set, opacity=0.85))
-    class_legend(fig, classes_by_area([label for _, label in pairs], dataset.label_set),
-                 dataset.label_set, limit=17)
+    class_legend(fig, [label for _, label in pairs], dataset.label_set, limit=17)
     return fig
 
 
@@ -54,5 +52,5 @@ def cells_to_pixels(image: np.ndarray, logits: Tensor, label_set: LabelSet) -> F
     picture(middle, label_colours(cells, label_set), f"{rows} x {columns} cells inside")
     middle.set_aspect((height / rows) / (width / columns))
     picture(right, label_colours(pixels, label_set), f"{height} x {width} pixels out")
-    class_legend(fig, classes_by_area([pixels, cells], label_set), label_set)
+    class_legend(fig, [pixels, cells], label_set)
     return fig

@@ -9,12 +9,11 @@ from torch import Tensor
 
 from deeplab.course.quick import demo_experiment
 from deeplab.course.training.overfit import overfit, with_batch_statistics
-from deeplab.data import augment
-from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
-                                   figure, finish, house_style, picture, subplots)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, figure, finish,
+                                   house_style, pictures_in_a_row, subplots)
+from deeplab.figures.run import shown_image
 from deeplab.model.network import DeepLabV3
 from deeplab.runs.experiment import Experiment
 from deeplab.training.loop import batches
@@ -35,7 +34,8 @@ def four_images(row_id: str = ROW) -> tuple[Tensor, Tensor]:
 @house_style
 def opening() -> Figure:
     """Two of four images that a network learns by heart, and what it says of them on the way."""
-    experiment = demo_experiment(ROW)
+    experiment, shown = demo_experiment(ROW), (0, 2)
+    label_set = experiment.config.label_set
     image, label = four_images()
     answers, network, done = {}, experiment.model, 0
     for steps in OPENING_STEPS:
@@ -45,16 +45,13 @@ def opening() -> Figure:
             logits = with_batch_statistics(network)(image).main
         answers[steps] = upsampled_argmax(logits, *label.shape[1:])
     fig, grid = subplots(3.7, 2, 2 + len(answers))
-    shown = (0, 2)
     for axes, index in zip(grid, shown, strict=True):
-        pixels = image[index].permute(1, 2, 0).numpy() * augment.STD + augment.MEAN
-        picture(axes[0], np.round(pixels).astype(np.uint8), "image" if index == shown[0] else "")
-        maps = {"label": label, **{f"{steps} steps": one for steps, one in answers.items()}}
-        for ax, (name, one) in zip(axes[1:], maps.items(), strict=True):
-            picture(ax, label_colours(one[index].numpy(), experiment.config.label_set),
-                    name if index == shown[0] else "")
-    classes = classes_by_area(label[list(shown)].numpy(), experiment.config.label_set)
-    class_legend(fig, classes, experiment.config.label_set)
+        pictures_in_a_row(axes, {
+            "image": shown_image(image[index]), "label": label[index].numpy(),
+            **{f"{steps} steps": one[index].numpy() for steps, one in answers.items()}}, label_set)
+    for axes in grid[1]:
+        axes.set_title("", loc="center")
+    class_legend(fig, label[list(shown)].numpy(), label_set)
     return fig
 
 
@@ -106,11 +103,9 @@ def watched(log: Sequence[tuple[float, float]], total_steps: int,
     above.set(ylabel="loss", ylim=(0, 5), xlim=(0, total_steps))
     below.plot(rate, color=ORANGE)
     below.set(ylabel="rate", xlabel="step", ylim=(0, None))
-    for ax, (title, pixels) in zip(right.subplots(1, len(panels)), panels.items(), strict=True):
-        is_photo = pixels.ndim == 3
-        picture(ax, pixels if is_photo else label_colours(pixels, label_set), title)
+    pictures_in_a_row(right.subplots(1, len(panels)), panels, label_set)
     labels = [pixels for pixels in panels.values() if pixels.ndim == 2]
-    class_legend(right, classes_by_area(labels, label_set), label_set, limit=8, columns=3)
+    class_legend(right, labels, label_set, limit=8, columns=3)
     return fig
 
 
