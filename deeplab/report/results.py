@@ -7,7 +7,7 @@ from typing import Any
 from deeplab.runs.config import RunConfig
 from deeplab.runs.result import Standing, standing
 from deeplab.support.files import atomic_write, read_json
-from deeplab.table.rows import known_rows, load_rows
+from deeplab.table.rows import load_rows, own_rows
 
 COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", "published_miou",
            "miou", "num_images", "eval_split", "inference", "steps", "complete", "minutes",
@@ -34,9 +34,12 @@ def published_here(results_root: Path, profile: str) -> dict[str, dict[str, Any]
 
 def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]:
     """(row_id, seed, folder) of every run that was started: the table's in its order, own ones."""
+    top, rows = results_root / profile, list(load_rows())
+    if any(folder.parent.name not in rows for folder in top.glob("*/seed*")):
+        rows += own_rows()  # a faulty entry is no concern of who has no such runs
     found = {row_id: {int(folder.name.removeprefix("seed")): folder
-                      for folder in (results_root / profile / row_id).glob("seed*")
-                      if folder.name.removeprefix("seed").isdigit()} for row_id in known_rows()}
+                      for folder in (top / row_id).glob("seed*")
+                      if folder.name.removeprefix("seed").isdigit()} for row_id in rows}
     return [(row_id, seed, folder) for row_id, seeds in found.items()
             for seed, folder in sorted(seeds.items())]
 

@@ -163,3 +163,14 @@ def test_the_outcome_says_its_command_unless_a_runner_waits_for_it(tmp_path, cap
     with locked(tmp_path / "b/lock"):
         save_outcome(tmp_path / "b", {"command": "deeplab run voc_r50_d8"})
     assert capsys.readouterr().out == ""
+
+
+def test_a_faulty_entry_is_no_concern_of_runs_of_the_table(make_run, tmp_path, monkeypatch):
+    make_run()
+    (tmp_path / "entries").mkdir()
+    (tmp_path / "entries/leaf.json").write_text("{}")
+    monkeypatch.setenv("DEEPLAB_DATASETS", str(tmp_path / "entries"))
+    assert [row_id for row_id, _, _ in run_folders(tmp_path, "demo")] == ["voc_r50_d8"]
+    (tmp_path / "demo/leaf_r50_d8/seed0").mkdir(parents=True)
+    with pytest.raises(UsageError, match="E-DATASET(?s:.*)missing key title"):
+        run_folders(tmp_path, "demo")
