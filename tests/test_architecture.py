@@ -47,7 +47,7 @@ WHERE = {
     "the addresses of the datasets": ("prepare/sources.json", "host.robots.ox.ac.uk"),
     "the drawn cows": ("miniature/scenes.json", '"cow"'),
     "the V100's memory": ("planning/gpus.py", 'Gpu("V100-16", 16'),
-    "the SLURM script": ("runs/cluster.py", "def sbatch"),
+    "the SLURM script": ("runs/sbatch.py", "def sbatch"),
     "the only proof that a row is done": ("runs/result.py", "result.json"),
     "the exit codes": ("support/errors.py", "exit_code"),
     "the published weights": ("weights/published.py", "ssseg_deeplabv3"),

@@ -88,27 +88,36 @@ def run(row: str, again: bool, **given: Any) -> None:
               help="tcp://HOST:PORT of a Dask scheduler, or slurm: one GPU token for each GPU")
 @click.option("--directive", "directives", multiple=True, metavar="TEXT",
               help="a line for SLURM, e.g. '--partition=gpu'; may be repeated")
+@click.option("--gpu", metavar="NAME", help="for SLURM: the GPU that hours are planned for, as "
+              "`deeplab plan` names it  [default: A100-40]")
+@click.option("--gpu-type", metavar="NAME", help="for SLURM: what the site calls that GPU")
 @click.option("--print-sbatch", is_flag=True, help="print a SLURM array that does this, and end")
 @click.option("--dry-run", is_flag=True, help="print what would be started, and end")
 def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, again: bool,
-          cluster: str | None, directives: tuple[str, ...], print_sbatch: bool, dry_run: bool,
-          **given: Any) -> None:
+          cluster: str | None, directives: tuple[str, ...], gpu: str | None,
+          gpu_type: str | None, print_sbatch: bool, dry_run: bool, **given: Any) -> None:
     """Run many rows (all, if none are named), then write the report."""
     import os
 
     from deeplab.report.report import make_report
     from deeplab.runs.batch import run_rows, without_stale
-    from deeplab.runs.cluster import dry_run_text, run_on_cluster, sbatch_script
+    from deeplab.runs.cluster import dry_run_text, run_on_cluster
     from deeplab.runs.config import RunConfig
+    from deeplab.runs.sbatch import sbatch_script
     from deeplab.table.rows import match_rows
     configs = [RunConfig.of(row_id=row_id, seed=seed, **given)
-               for row_id in match_rows(patterns) for seed in seeds]
+               for row_id in match_rows(patterns) for seed in dict.fromkeys(seeds)]
+    request = None
+    if print_sbatch or cluster:
+        from deeplab.planning.request import job_request
+        request = job_request(configs, gpu=gpu, gpu_type=gpu_type)
     if print_sbatch or dry_run:
-        click.echo(sbatch_script(configs, directives, again) if print_sbatch
-                   else dry_run_text(configs, cluster, directives, again))
+        click.echo(sbatch_script(configs, request, jobs=jobs, directives=directives, again=again)
+                   if print_sbatch else dry_run_text(configs, cluster, request, directives, again))
         return
     fitting, stale = (configs, {}) if again else without_stale(configs)
-    codes = (run_on_cluster(fitting, cluster, jobs=jobs, directives=directives, again=again)
+    codes = (run_on_cluster(fitting, cluster, request, jobs=jobs, directives=directives,
+                            again=again)
              if cluster else
              run_rows(fitting, jobs=jobs or os.cpu_count() or 1, again=again)) if fitting else {}
     failed = {name: code for name, code in codes.items() if code != 0}

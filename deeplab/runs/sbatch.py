@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deeplab.runs.batch import row_command
 from deeplab.runs.config import RunConfig
 from deeplab.support.errors import Stopped
 
@@ -31,17 +32,26 @@ class JobRequest:
     reason: str  # one line: where hours and memory come from
 
     @property
+    def walltime(self) -> str:
+        """The time of a job as SLURM reads it: HH:MM:00."""
+        minutes = math.ceil(self.hours * 60)
+        return f"{minutes // 60:02d}:{minutes % 60:02d}:00"
+
+    @property
+    def gres(self) -> list[str]:
+        """The line that asks for GPUs; none where a CPU is enough."""
+        kind = f"{self.gpu_type}:" if self.gpu_type else ""
+        return [f"--gres=gpu:{kind}{self.gpus}"] if self.gpus else []
+
+    @property
     def directives(self) -> list[str]:
         """The lines of a job script, without `#SBATCH`."""
-        minutes = math.ceil(self.hours * 60)
-        kind = f"{self.gpu_type}:" if self.gpu_type else ""
         return ["--ntasks=1", f"--cpus-per-task={self.cores}", f"--mem={self.memory_gb}G",
-                f"--time={minutes // 60:02d}:{minutes % 60:02d}:00",
-                *([f"--gres=gpu:{kind}{self.gpus}"] if self.gpus else [])]
+                f"--time={self.walltime}", *self.gres]
 
 
 def sbatch_script(configs: Sequence[RunConfig], request: JobRequest, *, jobs: int | None = None,
-                  directives: Sequence[str] = ()) -> str:
+                  directives: Sequence[str] = (), again: bool = False) -> str:
     """The job script for `configs`; at most `jobs` tasks run at a time.
 
     `sbatch FILE` queues the rows alone; `bash FILE` queues them and, behind them, the report.
@@ -59,7 +69,7 @@ def sbatch_script(configs: Sequence[RunConfig], request: JobRequest, *, jobs: in
         "#!/bin/bash", f"# {request.reason}",
         "# add --mail-type=END,FAIL --mail-user=YOU to hear of it", *(f"#SBATCH {line}"
                                                                       for line in lines),
-        *_array("rows", (shlex.join(config.command) for config in configs)),
+        *_array("rows", (shlex.join(row_command(config, again)) for config in configs)),
         *_array("logs", map(str, logs)),
         'if [ -z "$SLURM_JOB_ID" ]; then  # run by hand: queue the rows, then the report',
         '  job=$(sbatch --parsable "$0") || exit',

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -18,10 +17,12 @@ from small_table import (ROWS, config_of, damaged_files, draw_twins, environment
 
 from deeplab.cli.main import main
 from deeplab.runs import cluster
-from deeplab.runs.cluster import dry_run_text, run_on_cluster, sbatch_script
+from deeplab.runs.cluster import dry_run_text, run_on_cluster
+from deeplab.runs.sbatch import JobRequest
 from deeplab.support.errors import DataError, UsageError
 from deeplab.support.locks import owner
 
+SMALL = JobRequest(hours=1, cores=2, memory_gb=4, gpus=0, gpu_type=None, reason="a test")
 needs_dask = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("distributed", "dask_jobqueue")),
     reason="the optional extra [cluster] is not installed")
@@ -84,7 +85,7 @@ def test_rows_of_a_lost_worker_run_again_and_finished_ones_never(
 
     loser = threading.Thread(target=lose_a_worker)
     loser.start()
-    codes = run_on_cluster(configs, address, say=lambda text: None)
+    codes = run_on_cluster(configs, address, SMALL, say=lambda text: None)
     loser.join()
     assert started["worker"] in [worker.pid for worker in workers]
     assert codes == dict.fromkeys(ROWS, 0)
@@ -99,7 +100,7 @@ def test_rows_of_a_lost_worker_run_again_and_finished_ones_never(
 def test_a_cluster_that_is_not_there_is_said_so(configs, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(UsageError, match="E-CLUSTER there is no such cluster(.|\n)*dask scheduler"):
-        run_on_cluster(configs, f"tcp://127.0.0.1:{free_port()}")
+        run_on_cluster(configs, f"tcp://127.0.0.1:{free_port()}", SMALL)
 
 
 @pytest.mark.parametrize("function, where", [(run_on_cluster, "tcp://127.0.0.1:1"),
@@ -108,7 +109,7 @@ def test_without_the_extra_it_is_named(configs, monkeypatch, function, where):
     for name in ("dask", "distributed", "dask_jobqueue"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UsageError, match=r"E-CLUSTER(.|\n)*pip install 'deeplab\[cluster\]'"):
-        function(configs, where)
+        function(configs, where, SMALL)
 
 
 @needs_dask
@@ -117,7 +118,7 @@ def test_an_error_of_the_work_is_not_blamed_on_the_cluster(two_workers, configs,
         raise DataError("E-JSON")
     monkeypatch.setattr(cluster, "_submit", fail)
     with pytest.raises(DataError):
-        run_on_cluster(configs, two_workers[0])
+        run_on_cluster(configs, two_workers[0], SMALL)
 
 
 def table(*words):
@@ -128,10 +129,10 @@ def table(*words):
 
 @needs_dask
 def test_a_dry_run_prints_the_job_script_of_slurm():
-    script = table("--cluster", "slurm", "--dry-run", "--gpus", "4", "--directive",
-                   "--partition=gpu")
-    for line in ("#SBATCH --gres=gpu:4", "#SBATCH --partition=gpu", "#SBATCH --cpus-per-task=8",
-                 "#SBATCH -t 24:00:00"):
+    script = table("--cluster", "slurm", "--dry-run", "--profile", "full", "--gpus", "4",
+                   "--gpu-type", "a100", "--directive", "--partition=gpu")
+    for line in ("#SBATCH --gres=gpu:a100:4", "#SBATCH --partition=gpu",
+                 "#SBATCH --cpus-per-task=20"):
         assert line in script.splitlines()
     assert "--resources GPU=4" in script
 
@@ -139,32 +140,3 @@ def test_a_dry_run_prints_the_job_script_of_slurm():
 def test_a_dry_run_elsewhere_prints_the_commands():
     lines = table("--dry-run", "--seeds", "0", "--seeds", "1").splitlines()
     assert len(lines) == 4 and lines[0].startswith("deeplab run voc_r50_d8 --profile demo --seed")
-
-
-@pytest.mark.parametrize("task, code", [(0, 0), (1, 75)])
-def test_the_array_script_runs_its_row_and_is_queued_again_when_it_was_stopped(
-        tmp_path, task, code):
-    results = tmp_path / "my results; $HOME"
-    configs = [config_of(row_id, results, "/data/a b", gpus=4) for row_id in ROWS]
-    script = sbatch_script(configs, ["--partition=gpu"])
-    assert {"#SBATCH --array=0-1", "#SBATCH --gres=gpu:4", "#SBATCH --signal=USR1@120",
-            "#SBATCH --requeue", "#SBATCH --partition=gpu"} <= set(script.splitlines())
-    for name, body in (("srun", f'printf "%s\\n" "$@" > "{tmp_path}/srun"; exit {code}'),
-                       ("scontrol", f'echo "$@" > "{tmp_path}/scontrol"')):
-        (tmp_path / f"bin-{name}").mkdir()
-        (tmp_path / f"bin-{name}" / name).write_text(f"#!/bin/bash\n{body}\n")
-        (tmp_path / f"bin-{name}" / name).chmod(0o755)
-    path = f"{tmp_path}/bin-srun:{tmp_path}/bin-scontrol:{os.environ['PATH']}"
-    result = subprocess.run(["bash", "-c", script], env=os.environ | {
-        "PATH": path, "SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_JOB_ID": "7"})
-    assert result.returncode == code
-    assert (tmp_path / "srun").read_text().splitlines() == ["deeplab", *configs[task].command]
-    assert (tmp_path / "scontrol").exists() == (code == 75)
-    if code == 75:
-        assert (tmp_path / "scontrol").read_text() == "requeue 7_1\n"
-
-
-def test_the_array_script_is_printed_by_the_command():
-    script = table("--print-sbatch", "--profile", "full")
-    assert script.startswith("#!/bin/bash\n#SBATCH --array=0-1\n")
-    assert shlex.quote(shlex.join(["run", "voc_r50_d8"]))[:-1] in script

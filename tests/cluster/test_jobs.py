@@ -1,5 +1,6 @@
 """Rows on a real SLURM: whatever its jobs go through, the bits are those of an undisturbed run."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -16,6 +17,9 @@ pytestmark = [
     pytest.mark.skipif(bool(missing_programs()), reason="needs SLURM: apt-get install slurmctld "
                        f"slurmd slurm-client munge (missing: {', '.join(missing_programs())})"),
     pytest.mark.skipif(os.geteuid() != 0, reason="SLURM's daemons are started as root here")]
+needs_dask = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("distributed", "dask_jobqueue")),
+    reason="the optional extra [cluster] is not installed")
 SMALL = JobRequest(hours=0.5, cores=1, memory_gb=4, gpus=0, gpu_type=None, reason="a test")
 
 
@@ -140,3 +144,44 @@ def test_the_report_waits_for_the_rows(cluster, configs, tmp_path):
     assert "afterany" in cluster.run("scontrol", "show", "job", report, "--oneliner")
     cluster.run("scancel", report)
     assert sys.executable.rpartition("/")[0] in script.read_text()
+
+
+def deeplab_table(cluster, configs, *words, pause="0.5"):
+    """`deeplab table --cluster slurm` over `configs`, started."""
+    first = configs[0]
+    rows = [word for config in configs for word in ("--rows", config.row.row_id)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "deeplab", "table", *rows, "--cluster", "slurm",
+         "--results", str(first.results_root), "--data-root", str(first.data_root), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=cluster.environment | environment(TEST_QUICK="1", TEST_PAUSE=pause) | {
+            "PATH": cluster.environment["PATH"], "DASK_DISTRIBUTED__SCHEDULER__DASHBOARD__STATUS":
+            "", "PYTHONUNBUFFERED": "1"})
+
+
+def jobs_of(cluster):
+    return cluster.run("squeue", "-h", "-o", "%A").split()
+
+
+@needs_dask
+def test_a_row_whose_job_is_cancelled_goes_on_in_a_new_one(cluster, configs, references):
+    table = deeplab_table(cluster, configs[:1])
+    deadline = time.monotonic() + 120
+    while logged_step(configs[0].folder) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    (job,) = jobs_of(cluster)
+    cluster.run("scancel", job)
+    output, _ = table.communicate(timeout=200)
+    assert table.returncode == 0, output
+    assert row_digest(configs[0].folder) == references[ROWS[0]]
+    assert "Traceback" not in output and jobs_of(cluster) == []
+
+
+@needs_dask
+def test_a_job_that_slurm_refuses_ends_the_table_with_its_sentence(cluster, configs):
+    start = time.monotonic()
+    table = deeplab_table(cluster, configs[:1], "--directive=--partition=nosuch")
+    output, _ = table.communicate(timeout=60)
+    assert table.returncode == 2 and time.monotonic() - start < 30
+    assert "E-CLUSTER SLURM refuses the job" in output and "invalid partition" in output
+    assert "Traceback" not in output

@@ -1,0 +1,107 @@
+"""A Dask cluster of SLURM jobs that outlives each of them, and SLURM's own words when it cannot.
+
+A job ends before the table does: at its time limit, preempted, cancelled, with its node. Dask
+waits for its workers then; `Keeper` asks SLURM for new ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from deeplab.runs.sbatch import JobRequest
+from deeplab.support.errors import UsageError
+
+LOOK_SECONDS = 10  # between two looks at the queue
+SILENT_SECONDS = 60  # without a worker, after which SLURM's reason is said, and said again
+LOST_WORKER_TIMEOUT = "5s"  # after which Dask believes that a worker is gone
+
+
+@contextlib.contextmanager
+def dask_imports() -> Iterator[None]:
+    """Imports of Dask, which raise `UsageError` (E-CLUSTER) where it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError.of("E-CLUSTER", "Dask is not installed", found=error,
+                            do="pip install 'deeplab[cluster]'") from error
+
+
+def slurm_cluster(request: JobRequest, directives: Sequence[str]) -> Any:
+    """A Dask cluster whose workers are SLURM jobs of the size of `request`; none yet."""
+    with dask_imports():
+        import dask
+        from dask_jobqueue import SLURMCluster
+    dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_WORKER_TIMEOUT})
+    return SLURMCluster(cores=1, processes=1, job_cpu=request.cores,
+                        memory=f"{request.memory_gb}GB", walltime=request.walltime, nanny=False,
+                        job_extra_directives=[*request.gres, *directives],
+                        worker_extra_args=["--resources", f"GPU={max(1, request.gpus)}"])
+
+
+def check_submission(script: str) -> None:
+    """Raise `UsageError` (E-CLUSTER) with SLURM's sentence if it would refuse the job `script`."""
+    try:
+        answer = subprocess.run(["sbatch", "--test-only"], input=script, capture_output=True,
+                                text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError.of("E-CLUSTER", "there is no SLURM here", found=error,
+                            expected="the commands sbatch and squeue",
+                            do="run it on a login node of the cluster") from error
+    if answer.returncode:
+        raise UsageError.of("E-CLUSTER", "SLURM refuses the job",
+                            found=answer.stderr.strip().splitlines()[-1],
+                            expected="a partition, account and size that the site has",
+                            do="correct the --directive; --dry-run prints the job script")
+
+
+def job_end() -> float:
+    """When the SLURM job that this process is part of ends, seconds since 1970; else infinity."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if not job:
+        return float("inf")
+    text = _said("squeue", "--noheader", "--jobs", job, "--format", "%e")
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:  # N/A: no limit
+        return float("inf")
+
+
+class Keeper:
+    """Keeps `jobs` jobs in the queue of a Dask cluster on SLURM while rows are left."""
+
+    def __init__(self, cluster: Any, jobs: int, say: Callable[[str], None]):
+        self.cluster, self.jobs, self.say = cluster, jobs, say
+        self._looked, self._heard = 0.0, time.monotonic()
+
+    def look(self, rows: int) -> None:
+        """Ask for the jobs that are missing for `rows` rows, and say why none has come."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        names = {worker["name"] for worker in self.cluster.scheduler_info["workers"].values()}
+        queued = dict(line.split("|", 1) for line in _said(
+            "squeue", "--noheader", "--me", "--format", "%A|%r").splitlines())
+        for name, job in list(self.cluster.workers.items()):
+            if name not in names and getattr(job, "job_id", None) and job.job_id not in queued:
+                del self.cluster.workers[name]  # it ended: `scale` asks for another
+        self.cluster.scale(jobs=min(self.jobs, rows))
+        if names:
+            self._heard = now
+        elif now - self._heard > SILENT_SECONDS:
+            reasons = sorted(set(queued.values())) or ["no job is queued"]
+            self.say(f"no job has started yet; pending: {', '.join(reasons)}")
+            self._heard = now
+
+
+def _said(*words: str) -> str:
+    """What a command of SLURM prints; nothing where it cannot be asked."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(words, capture_output=True, text=True, timeout=30).stdout.strip()
+    return ""
