@@ -57,7 +57,7 @@ WHERE = {
 }
 
 
-WRITERS = {"deeplab.support.files",  # everything
+WRITERS = {"deeplab.support.files", "deeplab.support.folders",  # everything
            "deeplab.support.locks",  # lock files, which hold no data
            "deeplab.support.download"}  # a part of a download, to which the next try appends
 WRITING_CALLS = {"write_text", "write_bytes", "to_csv", "to_json", "to_pickle", "to_html",

@@ -25,8 +25,8 @@ from deeplab.data.images import index_png
 from deeplab.data.pack import PACKS
 from deeplab.miniature.scenes import Painter, vocabulary
 from deeplab.support.errors import UsageError
-from deeplab.support.files import read_json, write_folder
-from deeplab.support.folders import data_folder
+from deeplab.support.files import read_json
+from deeplab.support.folders import data_folder, write_folder
 from deeplab.support.locks import locked
 from deeplab.support.source import without_words
 from deeplab.support.void import IGNORE_INDEX
@@ -63,7 +63,8 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
             raise UsageError.of("E-TWIN", "a folder that is no miniature twin is in the way",
                                 file=folder, do="give another --data-root; for a real dataset "
                                                 "choose --profile small or full")
-        return write_folder(folder, _stamped(_draw(get_dataset(name), seed), name, seed))
+        return write_folder(folder, _stamped(_draw(get_dataset(name), seed), name, seed),
+                            replace=True)
 
 
 def is_whole(folder: Path) -> bool:

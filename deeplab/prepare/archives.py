@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deeplab.support.errors import DataError
-from deeplab.support.files import write_folder
+from deeplab.support.folders import write_folder
 
 MAX_NAME, MAX_DEPTH = 200, 16  # bytes of one part of a path; parts
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError,

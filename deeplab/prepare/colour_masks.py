@@ -11,7 +11,7 @@ import numpy as np
 from deeplab.data.images import index_png, read_image
 from deeplab.prepare.class_file import ClassLine, read_classes, with_values
 from deeplab.support.errors import DataError, UsageError
-from deeplab.support.files import write_folder
+from deeplab.support.folders import write_folder
 from deeplab.support.listing import files_below
 
 SHOWN = 8  # unknown colours that an error message lists
@@ -36,7 +36,7 @@ def convert_masks(source: Path, target: Path, colours: Path) -> tuple[int, list[
         raise DataError.of("E-IMAGE", "there are no masks here", file=source,
                            found="no PNG files", expected="colour masks as PNG",
                            do="choose the folder of the masks; lossy formats cannot be converted")
-    write_folder(target, _converted(source, names, classes, colours))
+    write_folder(target, _converted(source, names, classes, colours), replace=True)
     return len(names), classes
 
 

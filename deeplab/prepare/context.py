@@ -21,7 +21,8 @@ from tqdm import tqdm
 from deeplab.data.catalog import get_dataset
 from deeplab.data.images import index_png
 from deeplab.support.errors import DataError
-from deeplab.support.files import atomic_write, write_folder
+from deeplab.support.files import atomic_write
+from deeplab.support.folders import write_folder
 
 LABELS = "SegmentationClassContext"
 LISTS = "ImageSets/SegmentationContext"
@@ -44,7 +45,8 @@ def derive_context(annotations: Path, root: Path) -> dict[str, int]:
         regions = defaultdict(list)
         for region in content["annos_segmentation"]:
             regions[region["image_id"]].append(region)
-        write_folder(root / LABELS, _labels(images, regions))
+        if not (root / LABELS).is_dir():  # what is there already is left alone
+            write_folder(root / LABELS, _labels(images, regions))
         lists = {split: sorted(Path(image["file_name"]).stem for image in images
                                if image["phase"] == split) for split in SPLITS}
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from deeplab.data.catalog import get_dataset
 from deeplab.data.images import index_png
 from deeplab.support.errors import DataError
-from deeplab.support.files import atomic_write, write_folder
+from deeplab.support.files import atomic_write
+from deeplab.support.folders import write_folder
 from deeplab.support.listing import read_list
 
 LABELS = "SegmentationClassAug"

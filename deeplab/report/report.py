@@ -15,7 +15,7 @@ from deeplab.report.html import html_page
 from deeplab.report.results import collect, published_here, write_table
 from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
-from deeplab.support.files import TEMPORARY, atomic_write
+from deeplab.support.files import atomic_write, temporary_for
 from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
 from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
@@ -39,7 +39,7 @@ def make_report(results_root: Path | str, profile: str) -> Path:
     folder = report.folder
     write_table(report.results_root, profile)
     atomic_write(folder / "table.md", report.page + "\n")
-    draft = folder / f"{TEMPORARY}report.ipynb"
+    draft = temporary_for(folder / "report.ipynb")
     execute(NOTEBOOK, draft, {"profile": profile, "results_root": str(report.results_root)},
             folder=folder)
     publish_notebook(draft, folder / "report.ipynb")

@@ -23,7 +23,8 @@ from deeplab.runs.notebook import environment, execute, publish_notebook
 from deeplab.runs.result import finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
-from deeplab.support.files import TEMPORARY, read_json, replace_file, sweep_temporaries, write_json
+from deeplab.support.files import (read_json, replace_file, sweep_temporaries, temporary_for,
+                                   write_json)
 from deeplab.support.folders import PROJECT, check_clone
 from deeplab.support.locks import TRAINER, locked, owner
 from deeplab.support.machine import thread_count
@@ -71,7 +72,8 @@ def _mark(config: RunConfig) -> dict[str, Any]:
 
 def _run_notebook(config: RunConfig, mark: dict[str, Any]) -> None:
     """Execute the notebook and keep it; `mark` must still fit when it ends (E-CHANGED)."""
-    draft, kept = config.folder / f"{TEMPORARY}notebook.ipynb", config.folder / "notebook.ipynb"
+    kept = config.folder / "notebook.ipynb"
+    draft = temporary_for(kept)
     (config.folder / "outcome.json").unlink(missing_ok=True)  # of an earlier attempt
     try:
         execute(NOTEBOOKS / "row.ipynb", draft, config.parameters, folder=config.folder)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DataError
-from deeplab.support.files import FULL_DISK, atomic_write, disk_full, replace_file
+from deeplab.support.files import (FULL_DISK, atomic_write, disk_errors, disk_full, no_link,
+                                   replace_file)
 from deeplab.support.locks import locked
 from deeplab.support.remote import Remote, check, record, wrong_file
 
@@ -164,7 +165,7 @@ def _append(response: http.client.HTTPResponse, part: Path, start: int, ceiling:
     """Append the answer's body to `part`; returns the length of the part afterwards."""
     end, mark, since = start, start, time.monotonic()
     part.parent.mkdir(parents=True, exist_ok=True)
-    with open(part, "ab") as file:
+    with disk_errors(part), open(part, "ab", opener=no_link) as file:
         while block := response.read1(CHUNK):
             file.write(block)
             end += len(block)

@@ -2,8 +2,8 @@
 
 `atomic_write` puts the bytes into a temporary file in the same folder, flushes them to the
 disk and only then renames it over the final name: whatever happens, a reader finds the old
-file or the new one. `write_folder` does so for a folder of many small files. `JsonLines` is
-the one file that grows, a log whose length is stored with every checkpoint.
+file or the new one. `JsonLines` is the one file that grows, a log whose length is stored with
+every checkpoint.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import errno
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import CheckpointError, DataError, DeeplabError, ResourceError
 
-TEMPORARY = ".tmp-"  # prefix of every temporary name; leftovers of a killed process are swept
+TEMPORARY = ".tmp-"  # prefix of every temporary name; 16 digits that nobody can guess follow
+OURS = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]{{16}}-.+", re.DOTALL)  # leftovers to be swept
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BAD_JSON = "correct the file; if deeplab wrote it, remove it and run the same command again"
 
@@ -33,11 +36,11 @@ def atomic_write(path: Path | str, content: bytes | str | Callable[[IO[bytes]], 
     Raises `ResourceError` (E-DISK, E-WRITE); an older file is then intact.
     """
     path = Path(path)
-    temporary = path.parent / f"{TEMPORARY}{os.getpid()}-{path.name}"
+    temporary = temporary_for(path)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(temporary, "wb") as file:
+            with open(temporary, "xb", opener=no_link) as file:
                 crash_point(f"write-begin-{path.name}")
                 if callable(content):
                     content(file)
@@ -54,28 +57,14 @@ def atomic_write(path: Path | str, content: bytes | str | Callable[[IO[bytes]], 
     return path
 
 
-def write_folder(target: Path, files: Iterable[tuple[str, bytes]]) -> Path:
-    """Write (relative path, content) pairs as the folder `target`: all of them, or nothing.
+def temporary_for(path: Path) -> Path:
+    """A name beside `path` that nobody could foresee, and that `sweep_temporaries` knows."""
+    return path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}-{path.name}")
 
-    For many small files that can be made again: they are not flushed to the disk one by one,
-    which takes longer than making them. What was in `target` goes; only one process at a time
-    may do this to it (`deeplab.support.locks`). Raises as `atomic_write`.
-    """
-    draft = target.with_name(f"{TEMPORARY}{target.name}")
-    shutil.rmtree(draft, ignore_errors=True)  # of a writer that was killed
-    try:
-        for name, content in files:
-            path = draft / name
-            with disk_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-        with disk_errors(target):
-            if target.exists():
-                shutil.rmtree(target)
-            replace_file(draft, target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return target
+
+def no_link(path: str, flags: int) -> int:
+    """An opener for `open` that does not follow a link to another place."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)  # less the user's umask
 
 
 def replace_file(source: Path, target: Path) -> None:
@@ -90,7 +79,7 @@ def replace_file(source: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write `path` into `ResourceError` (E-DISK, E-WRITE)."""
+    """Turn the refusal to write `path` into `ResourceError`: E-DISK, E-LINK, E-WRITE."""
     try:
         yield
     except Exception as error:
@@ -99,6 +88,10 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise  # torch.save is the one that hides an OSError behind an error of its own
         if refusal.errno in FULL_DISK:
             raise disk_full(path) from error
+        if refusal.errno == errno.ELOOP:
+            raise ResourceError.of("E-LINK", "a link stands where deeplab writes", file=path,
+                                   found="a symbolic link", expected="a file, or none yet",
+                                   do="remove the link") from error
         raise ResourceError.of("E-WRITE", f"cannot write {path.name}", file=path,
                                found=refusal.strerror, expected="a folder that can be written to",
                                do="correct its permissions, or choose another folder "
@@ -117,8 +110,8 @@ def disk_full(path: Path) -> ResourceError:
 def sweep_temporaries(folder: Path) -> None:
     """Remove the temporary files that a killed writer left below `folder`."""
     for leftover in Path(folder).rglob(f"{TEMPORARY}*"):
-        with contextlib.suppress(FileNotFoundError):
-            leftover.unlink()
+        if OURS.fullmatch(leftover.name) and not leftover.is_dir():
+            leftover.unlink(missing_ok=True)
 
 
 def write_json(path: Path | str, value: Any) -> Path:
@@ -154,7 +147,8 @@ class JsonLines:
         self.path = path
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(path, "ab", buffering=0)  # each line reaches the system at once
+            # unbuffered: each line reaches the system at once
+            self._file = open(path, "ab", buffering=0, opener=no_link)
         length = self._file.tell()
         if length < size:
             self.close()
@@ -206,4 +200,4 @@ def open_output(path: Path) -> IO[bytes]:
     """A new, empty file for what another process prints; unlike all others it may end anywhere."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        return open(path, "wb")
+        return open(path, "wb", opener=no_link)

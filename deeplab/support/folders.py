@@ -1,11 +1,15 @@
-"""Where things lie: the project, its data and its results, and what a relative path means."""
+"""Where things lie and what a relative path means; folders that are written whole, or not."""
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from deeplab.support.errors import UsageError
+from deeplab.support.files import OURS, TEMPORARY, disk_errors, replace_file, temporary_for
 
 PROJECT = Path(__file__).parents[2]  # the clone; holds notebooks/, data/ and results/
 FOLDERS = {"DEEPLAB_DATA": "data", "DEEPLAB_RESULTS": "results",
@@ -49,3 +53,34 @@ def data_folder() -> Path:
 def results_folder() -> Path:
     """Where runs are written: $DEEPLAB_RESULTS or the project's results/."""
     return named_folder("DEEPLAB_RESULTS")
+
+
+def write_folder(target: Path, files: Iterable[tuple[str, bytes]], *,
+                 replace: bool = False) -> Path:
+    """Write (relative path, content) pairs as the folder `target`: all of them, or nothing.
+
+    For many small files that can be made again: they are not flushed to the disk one by one,
+    which takes longer than making them. A folder that is there is left alone (E-EXISTS) unless
+    `replace` says that it is ours; only one process at a time may do this to it
+    (`deeplab.support.locks`). Raises `UsageError` (E-EXISTS), and as `atomic_write`.
+    """
+    if os.path.lexists(target) and (target.is_symlink() or not replace):
+        raise UsageError.of("E-EXISTS", "a folder that deeplab did not make is in the way",
+                            file=target, do="move it elsewhere, or choose another place")
+    for leftover in target.parent.glob(f"{TEMPORARY}*-{glob.escape(target.name)}"):
+        if OURS.fullmatch(leftover.name) and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)  # of a writer that was killed
+    draft = temporary_for(target)
+    try:
+        for name, content in files:
+            path = draft / name
+            with disk_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        with disk_errors(target):
+            if target.exists():
+                shutil.rmtree(target)
+            replace_file(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target

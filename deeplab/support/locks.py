@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from deeplab.support.errors import LockedError, ResourceError
-from deeplab.support.files import disk_errors
+from deeplab.support.files import disk_errors, no_link
 
 TRAINER = "trainer.lock"  # in a run's folder: held by the process that trains, and names it
 LOCK_SECONDS, RETRY_SECONDS = 0.3, 0.03  # `is_locked` elsewhere holds a lock for an instant
@@ -29,7 +29,7 @@ def locked(path: Path, *, wait: bool = False, patience: float = LOCK_SECONDS) ->
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+", encoding="utf-8")
+        file = open(path, "a+", encoding="utf-8", opener=no_link)
     with file:
         try:
             is_ours = _acquire(file, wait=wait, patience=patience)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,18 @@ class Checkpoints:
         self._manifest = self.folder / "checkpoints.json"
 
     def entries(self) -> list[dict[str, Any]]:
-        """What the manifest lists: step, file and SHA-256, oldest first."""
-        return read_json(self._manifest) if self._manifest.exists() else []
+        """What the manifest lists: step, file and SHA-256, oldest first.
+
+        Raises `CheckpointError` (E-CKPT) for a manifest that `save` has not written: a name in
+        it must not lead to another file.
+        """
+        listed = read_json(self._manifest) if self._manifest.exists() else []
+        if not isinstance(listed, list) or not all(map(_is_entry, listed)):
+            raise CheckpointError.of(
+                "E-CKPT", "this is not a list of checkpoints", file=self._manifest,
+                found="other names, steps or digests", expected="step, step-NNNNNNN.pt, SHA-256",
+                do="put the file back, or delete this folder to start the run from zero")
+        return listed
 
     @property
     def newest(self) -> int:
@@ -54,12 +65,10 @@ class Checkpoints:
         crash_point("checkpoint-before-manifest")
         digest = hashlib.sha256(buffer.getbuffer()).hexdigest()  # of what was meant to be written
         earlier = [entry for entry in self.entries() if entry["file"] != name]
-        kept = [*earlier, {"step": step, "file": name, "sha256": digest}][-KEPT:]
-        write_json(self._manifest, kept)
-        names = {entry["file"] for entry in kept}
-        for old in self.folder.glob("step-*.pt"):
-            if old.name not in names:
-                old.unlink()
+        listed = [*earlier, {"step": step, "file": name, "sha256": digest}]
+        write_json(self._manifest, listed[-KEPT:])
+        for old in listed[:-KEPT]:
+            (self.folder / old["file"]).unlink(missing_ok=True)
         return path
 
     def load(self) -> dict[str, Any] | None:
@@ -71,11 +80,11 @@ class Checkpoints:
         entries = self.entries()
         for entry in reversed(entries):
             path = self.folder / entry["file"]
-            if path.exists() and sha256(path) == entry["sha256"]:
+            if path.is_file() and sha256(path) == entry["sha256"]:
                 state = torch.load(path, map_location="cpu", weights_only=True)
                 self._check_identity(state["identity"], path)
                 return state
-            if path.exists():
+            if path.is_file():
                 os.replace(path, path.with_suffix(".bad"))
         if entries:
             raise CheckpointError.of(
@@ -83,12 +92,6 @@ class Checkpoints:
                 found=f"{len(entries)} damaged or missing", expected="one that fits its SHA-256",
                 do="delete this folder to start the run from zero")
         return None
-
-    def remove(self) -> None:
-        """Delete the checkpoints of a run whose final weights are safe."""
-        self._manifest.unlink(missing_ok=True)
-        for path in self.folder.glob("step-*"):
-            path.unlink()
 
     def _check_identity(self, found: Mapping[str, Any], path: Path) -> None:
         different = [key for key in self.identity.keys() - SAID
@@ -99,6 +102,13 @@ class Checkpoints:
                 found=", ".join(f"{key}={found.get(key)}" for key in different),
                 expected=", ".join(f"{key}={self.identity[key]}" for key in different),
                 do="run it as it was started, or choose another folder with --results")
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether `entry` is a line of a manifest as `save` writes it."""
+    return (isinstance(entry, dict) and entry.keys() == {"step", "file", "sha256"}
+            and type(entry["step"]) is int and entry["file"] == f"step-{entry['step']:07d}.pt"
+            and re.fullmatch("[0-9a-f]{64}", str(entry["sha256"])) is not None)
 
 
 def training_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer,

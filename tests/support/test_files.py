@@ -4,6 +4,7 @@ import errno
 import hashlib
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,11 +13,12 @@ import pytest
 import torch
 from limits import file_size_limit
 
-from deeplab.support.errors import CheckpointError, DataError, ResourceError
+from deeplab.support.errors import CheckpointError, DataError, ResourceError, UsageError
 from deeplab.support.files import (TEMPORARY, JsonLines, atomic_write, disk_errors, open_output,
                                    read_json, read_json_lines, sha256, sweep_temporaries,
-                                   write_folder, write_json)
-from deeplab.support.folders import data_folder, results_folder
+                                   temporary_for, write_json)
+from deeplab.support.folders import data_folder, results_folder, write_folder
+from deeplab.support.locks import locked
 
 OLD, NEW = b"the old content", b"n" * 5000
 
@@ -137,29 +139,72 @@ def test_a_crash_point_can_wait_for_a_later_visit(tmp_path, crash, written):
 def test_a_folder_is_written_whole_in_place_of_an_older_one(tmp_path):
     (tmp_path / "twin/old").mkdir(parents=True)
     (tmp_path / "twin/old/x").write_bytes(b"x")
-    (tmp_path / f"{TEMPORARY}twin").mkdir()
-    (tmp_path / f"{TEMPORARY}twin/left by a killed writer").write_bytes(b"x")
-    folder = write_folder(tmp_path / "twin", [("a/b.txt", b"1"), ("c.txt", b"2")])
-    assert names(tmp_path) == ["twin/a/b.txt", "twin/c.txt"]
+    left = temporary_for(tmp_path / "twin")  # by a killed writer
+    left.mkdir()
+    (left / "x").write_bytes(b"x")
+    (tmp_path / f"{TEMPORARY}user").write_bytes(b"x")
+    folder = write_folder(tmp_path / "twin", [("a/b.txt", b"1"), ("c.txt", b"2")], replace=True)
+    assert names(tmp_path) == [f"{TEMPORARY}user", "twin/a/b.txt", "twin/c.txt"]
     assert (folder / "a/b.txt").read_bytes() == b"1"
 
 
 def test_a_folder_that_cannot_be_written_whole_is_not_written_at_all(tmp_path):
     write_folder(tmp_path / "twin", [("old", OLD)])
     with file_size_limit(1000), pytest.raises(ResourceError, match="E-DISK no space to write b;"):
-        write_folder(tmp_path / "twin", [("a", b""), ("b", NEW)])
+        write_folder(tmp_path / "twin", [("a", b""), ("b", NEW)], replace=True)
     with pytest.raises(ZeroDivisionError):
-        write_folder(tmp_path / "twin", ((str(n), b"%d" % (1 // n)) for n in (2, 1, 0)))
+        write_folder(tmp_path / "twin", ((str(n), b"%d" % (1 // n)) for n in (2, 1, 0)),
+                     replace=True)
     assert names(tmp_path) == ["twin/old"]
 
 
 def test_a_folder_whose_writer_is_killed_keeps_its_old_content(tmp_path):
     write_folder(tmp_path / "twin", [("old", OLD)])
-    code = ("import os\nfrom pathlib import Path\nfrom deeplab.support.files import write_folder\n"
+    code = ("import os\nfrom pathlib import Path\nfrom deeplab.support.folders import write_folder\n"
             "def files():\n  yield 'new', b'1'\n  os.kill(os.getpid(), 9)\n"
-            f"write_folder(Path({str(tmp_path / 'twin')!r}), files())")
+            f"write_folder(Path({str(tmp_path / 'twin')!r}), files(), replace=True)")
     assert python(code).returncode == -signal.SIGKILL
-    assert names(tmp_path) == [f"{TEMPORARY}twin/new", "twin/old"]
+    left, kept = names(tmp_path)
+    assert re.fullmatch(r"\.tmp-[0-9a-f]{16}-twin/new", left) and kept == "twin/old"
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/mine.png").write_bytes(b"x")
+    with pytest.raises(UsageError, match="E-EXISTS a folder that deeplab did not make"):
+        write_folder(tmp_path / "labels", [("a", b"1")])
+    (tmp_path / "linked").symlink_to(tmp_path / "labels")
+    with pytest.raises(UsageError, match="E-EXISTS"):
+        write_folder(tmp_path / "linked", [("a", b"1")], replace=True)
+    assert names(tmp_path / "labels") == ["mine.png"]
+
+
+@pytest.mark.parametrize("write", [
+    lambda path: JsonLines(path, 0), open_output, lambda path: locked(path).__enter__()],
+    ids=["log", "output", "lock"])
+def test_a_planted_link_is_refused_and_what_it_names_stays(tmp_path, write):
+    victim, path = tmp_path / "victim", tmp_path / "run/file"
+    victim.write_bytes(OLD)
+    path.parent.mkdir()
+    path.symlink_to(victim)
+    with pytest.raises(ResourceError, match="E-LINK a link stands where deeplab writes(.|\n)*file"):
+        write(path)
+    assert victim.read_bytes() == OLD
+
+
+def test_a_link_at_the_final_name_is_replaced_and_never_followed(tmp_path):
+    victim, path = tmp_path / "victim", tmp_path / "x.json"
+    victim.write_bytes(OLD)
+    path.symlink_to(victim)
+    atomic_write(path, NEW)
+    assert victim.read_bytes() == OLD and path.read_bytes() == NEW and not path.is_symlink()
+
+
+def test_of_temporaries_only_our_own_are_swept(tmp_path):
+    for name in (".tmp-user", ".tmp-0123-x", f"{temporary_for(tmp_path / 'x').name}"):
+        (tmp_path / name).write_bytes(b"")
+    sweep_temporaries(tmp_path)
+    assert names(tmp_path) == [".tmp-0123-x", ".tmp-user"]
 
 
 def test_json_comes_back_as_it_went_and_is_readable(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from deeplab.support.errors import CheckpointError
+from deeplab.support.files import read_json, write_json
 from deeplab.training.checkpoint import Checkpoints
 
 IDENTITY = {"row_id": "voc_r50_d8", "seed": 0}
@@ -94,3 +95,23 @@ def test_a_checkpoint_that_runs_code_is_not_loaded(folder):
                [{"step": 20, "file": path.name, "sha256": sha256(path)}])
     with pytest.raises(Exception, match="(?i)weights.?only|unsupported"):
         Checkpoints(folder, IDENTITY).load()
+
+
+@pytest.mark.parametrize("change", [
+    {"file": "../victim.pt"}, {"file": "/etc/passwd"}, {"file": "step-best.pt"}, {"step": -1},
+    {"step": "20"}, {"step": True}, {"sha256": "0"}, {"sha256": None}, {"more": 1}])
+def test_a_manifest_that_leads_elsewhere_is_refused_and_nothing_is_touched(folder, change):
+    victim = folder.parent / "victim.pt"
+    victim.write_bytes(b"mine")
+    entries = read_json(folder / "checkpoints.json")
+    write_json(folder / "checkpoints.json", [entries[0], entries[1] | change])
+    with pytest.raises(CheckpointError, match="E-CKPT this is not a list of checkpoints"):
+        Checkpoints(folder, IDENTITY).load()
+    assert victim.read_bytes() == b"mine" and not list(folder.glob("*.bad"))
+
+
+def test_files_that_the_manifest_does_not_name_stay(folder):
+    (folder / "step-best.pt").write_bytes(b"mine")
+    Checkpoints(folder, IDENTITY).save(30, {})
+    assert sorted(path.name for path in folder.glob("step-*")) == [
+        "step-0000020.pt", "step-0000030.pt", "step-best.pt"]
