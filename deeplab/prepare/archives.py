@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from deeplab.prepare.tar_stream import tar_members
 from deeplab.support.errors import DataError
 from deeplab.support.folders import write_folder
 
@@ -72,6 +73,9 @@ def _wanted(archive: Path, below: str, only: tuple[str, ...], limits: Limits,
             raise _refused(archive, f"more than {number:,} members", "a dataset", member)
         inside = name.removeprefix(prefix)
         if not name.startswith(prefix) or not inside.startswith(only):
+            room -= member.size  # a stream is decompressed even where nothing of it is wanted
+            if room < 0 or member.size < 0:
+                raise _refused(archive, "more bytes than it may hold", "no bomb", member)
             continue
         names.add(name, member)
         if member.kind == "folder":
@@ -132,11 +136,12 @@ def _members(archive: Path) -> Iterator[Member]:
                 yield Member(info.orig_filename, _zip_kind(info), info.file_size,
                              lambda info=info: file.read(info))
         return
-    with tarfile.open(archive, "r|*") as file:  # a stream: members once, in order
-        for info in file:
-            kind = "file" if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) else (
-                "folder" if info.isdir() else f"a member of type {info.type!r}")
-            yield Member(info.name, kind, info.size, lambda: file.extractfile(info).read())
+    for info, content in tar_members(archive):
+        plain = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not info.issparse()
+        kind = "file" if plain else (
+            "folder" if info.isdir() else f"a member of type {info.type!r}")
+        # content is read before the next member is asked for
+        yield Member(info.name, kind, info.size, lambda content=content: content.read())
 
 
 def _zip_kind(info: zipfile.ZipInfo) -> str:

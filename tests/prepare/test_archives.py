@@ -97,11 +97,41 @@ HOSTILE = {
         b"CONTENTS"),
     "zip cut": lambda p: cut(zipped(p, ("set/ok.txt", os.urandom(50_000)))),
     "zip encrypted": lambda p: encrypted(zipped(p, OK)),
+    "tar later header damaged": lambda p: doctored(
+        tar(p, OK, ("set/second", b"x"), ("set/third", b"x")), b"set/second", b"set/sec0nd"),
+    "tar without an end": lambda p: ended(tar(p, OK), b""),
+    "tar that goes on after its end": lambda p: ended(tar(p, OK), bytes(1024) + b"more" * 128),
+    "tar long pax header": lambda p: pax(p, "x" * 3_000_000),
+    "tar bomb that is not wanted": lambda p: tar(p, OK, ("other/b", bytes(10**7)), mode="w:gz"),
+    "tar.gz wrong checksum": lambda p: flipped(tar(p, OK, mode="w:gz"), -6),
+    "a folder": lambda p: p.mkdir() or p,
     "no archive": lambda p: p.write_bytes(b"<!DOCTYPE html>") and p,
     "empty file": lambda p: (p.write_bytes(b""), p)[1],
     "another archive": lambda p: tar(p, ("other/x", b"x")),
     "not there": lambda p: p,
 }
+
+
+def ended(path, end):
+    """The archive of one small member with another end."""
+    path.write_bytes(path.read_bytes()[:1024] + end)
+    return path
+
+
+def pax(path, comment):
+    """An archive with a comment in a pax header, which compresses well."""
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as file:
+        info = tarfile.TarInfo("set/ok.txt")
+        info.pax_headers = {"comment": comment}
+        file.addfile(info, io.BytesIO(b""))
+    return path
+
+
+def flipped(path, position):
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+    return path
 
 
 def cut(path):
@@ -142,7 +172,7 @@ def good(path, kind):
                                                    for name, content in GOOD.items()), mode=kind)
 
 
-@pytest.mark.parametrize("kind", ["w", "w:gz", "w:xz", "zip"])
+@pytest.mark.parametrize("kind", ["w", "w:gz", "w:bz2", "w:xz", "zip"])
 def test_a_good_archive_comes_out_whole(tmp_path, kind):
     names = []
     unpack(good(tmp_path / "a", kind), tmp_path / "out", below="set", progress=names.append)
