@@ -85,7 +85,8 @@ def run(row: str, again: bool, **given: Any) -> None:
 @run_options("seed")
 @AGAIN
 @click.option("--cluster", metavar="WHERE",
-              help="tcp://HOST:PORT of a Dask scheduler, or slurm: one GPU token for each GPU")
+              help="tls:// or tcp://HOST:PORT of a Dask scheduler, or slurm: a GPU token for each "
+              "GPU. Whoever reaches a scheduler by tcp can run code on all its machines")
 @click.option("--directive", "directives", multiple=True, metavar="TEXT",
               help="a line for SLURM, e.g. '--partition=gpu'; may be repeated")
 @click.option("--gpu", metavar="NAME", help="for SLURM: the GPU that hours are planned for, as "

@@ -121,9 +121,9 @@ def _client(address: Any) -> Any:
     dask.config.set({"distributed.scheduler.allowed-failures": MOST_LOST_WORKERS})
     try:
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # or no certificate
         raise UsageError.of("E-CLUSTER", "there is no such cluster", found=error,
-                            expected="tcp://HOST:PORT of a running dask scheduler, or slurm",
+                            expected="tls://… or tcp://HOST:PORT of a dask scheduler, or slurm",
                             do="start one with: dask scheduler") from error
 
 
