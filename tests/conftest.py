@@ -1,7 +1,11 @@
-"""For every test: servers on 127.0.0.1 are asked directly, whatever proxy the machine has."""
+"""For every test: servers on 127.0.0.1 are asked directly, whatever proxy the machine has; GPUs are hidden."""
+
+import os
 
 import pytest
 from dataset_trees import Tree
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tests mean the CPU, also where there is a GPU
 
 
 @pytest.fixture(autouse=True)

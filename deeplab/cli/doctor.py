@@ -60,13 +60,15 @@ def _library(package: str, floor: tuple[int, ...]) -> Finding:
 
 def _devices() -> Iterator[Finding]:
     import torch
+
+    from deeplab.support.cuda import capability_problem, cuda_problem
     yield Finding("cores, threads", f"{os.cpu_count()}, {torch.get_num_threads()}")
     if not torch.cuda.is_available():
-        build = f"torch built for CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
-        yield Finding("GPU", f"none ({build}): demo and small run on the CPU, full takes years")
+        yield Finding("GPU", f"none: {cuda_problem()}; demo and small run on the CPU")
     for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
-        yield Finding(f"GPU {index}", f"{facts.name}, {facts.total_memory / 1e9:.0f} GB")
+        yield Finding(f"GPU {index}", f"{facts.name}, {facts.total_memory / 1e9:.0f} GB",
+                      capability_problem(index) or "")
 
 
 def _dataset(name: str, layout: Layout, data_root: Path) -> Finding:

@@ -28,6 +28,7 @@ from deeplab.model.weights import load_backbone, stem_of
 from deeplab.prepare.suspect import check_splits
 from deeplab.runs.config import RunConfig
 from deeplab.runs.launch import launch
+from deeplab.support.cuda import cuda_problem
 from deeplab.support.errors import UsageError
 from deeplab.support.files import read_json_lines
 from deeplab.support.signals import die_with_parent
@@ -59,6 +60,11 @@ class Outcome:
         return self.steps >= self.total_steps
 
 
+def device_of(config: RunConfig) -> str:
+    """Where a run computes: on CUDA where it can be used, unless `processes` were asked for."""
+    return "cuda" if torch.cuda.is_available() and not config.processes else "cpu"
+
+
 class Experiment:
     """One run: its data, its network and its training. Data and network are made on first use.
 
@@ -68,7 +74,7 @@ class Experiment:
     def __init__(self, config: RunConfig, ranks: Ranks = SINGLE_PROCESS):
         self.config = config
         self.ranks = ranks
-        self.device = "cuda" if torch.cuda.is_available() and not config.processes else "cpu"
+        self.device = device_of(config)
 
     @functools.cached_property
     def data_root(self):
@@ -171,7 +177,7 @@ class Experiment:
 
         With more than one process they are started here, and this one only evaluates what they
         leave, or what processes on several machines left. Raises as `train` and `launch` of
-        `deeplab.training`, and `UsageError` (E-GPUS).
+        `deeplab.training`, and `UsageError` (E-GPUS, E-CUDA).
         """
         die_with_parent()
         settings, folder = self.settings, self.config.folder
@@ -193,10 +199,15 @@ class Experiment:
                        log[-1]["seconds"], log)
 
     def _check_gpus(self) -> None:
-        """Raise `UsageError` (E-GPUS) if this machine has fewer GPUs than asked for."""
+        """Raise `UsageError`: E-GPUS for fewer GPUs than asked for, E-CUDA for full without one."""
         if self.config.gpus and torch.cuda.device_count() < self.config.gpus:
             raise UsageError.of(
                 "E-GPUS", "there are not as many GPUs as asked for",
                 found=torch.cuda.device_count(), expected=self.config.gpus,
                 do="ask for fewer with --gpus, run on CPUs with --processes, or start the ranks "
                    "on several machines with torchrun (results/README.md)")
+        problem = cuda_problem()
+        if problem and self.config.profile.name == "full" and not self.config.processes:
+            raise UsageError.of(
+                "E-CUDA", "the full profile needs a GPU that this PyTorch can use", found=problem,
+                do="run deeplab doctor, choose --profile small, or ask for CPUs with --processes")

@@ -98,14 +98,16 @@ def _run_ranks(command: list[str], processes: int, folder: Path, threads: int,
 
 
 @contextlib.contextmanager
-def process_group(folder: Path, *, timeout: float | None = None) -> Iterator[Ranks]:
-    """Be one of the ranks that torchrun started; an error of ours is left for `launch` to raise.
+def process_group(folder: Path, *, device: str = "cpu",
+                  timeout: float | None = None) -> Iterator[Ranks]:
+    """Be one of the ranks that torchrun started, on `device`.
 
+    An error of ours is left for `launch` to raise.
     A rank that waits longer than `timeout` seconds for another one gives up
     (default: 75, or $DEEPLAB_RANK_TIMEOUT).
     """
-    ranks = Ranks.join(timeout=timeout or float(os.environ.get("DEEPLAB_RANK_TIMEOUT",
-                                                               RANK_TIMEOUT_SECONDS)))
+    ranks = Ranks.join(device=device, timeout=timeout or float(
+        os.environ.get("DEEPLAB_RANK_TIMEOUT", RANK_TIMEOUT_SECONDS)))
     try:
         yield ranks
     except DeeplabError as error:

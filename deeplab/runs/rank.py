@@ -11,7 +11,7 @@ import json
 import sys
 
 from deeplab.runs.config import RunConfig
-from deeplab.runs.experiment import Experiment
+from deeplab.runs.experiment import Experiment, device_of
 from deeplab.runs.launch import process_group
 from deeplab.support.errors import UsageError
 from deeplab.support.signals import die_with_parent
@@ -21,7 +21,7 @@ def main(parameters: str) -> None:
     """Train the run of these `parameters` (JSON, those of `row.ipynb`) with the other ranks."""
     die_with_parent()
     config = RunConfig.of(**json.loads(parameters))
-    with process_group(config.folder) as ranks:
+    with process_group(config.folder, device=device_of(config)) as ranks:
         if ranks.world != config.world:
             raise UsageError.of("E-WORLD", "torchrun started another number of processes",
                                 found=ranks.world, expected=config.world,

@@ -112,25 +112,25 @@ def _is_entry(entry: Any) -> bool:
 
 
 def training_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer,
-                   scaler: torch.amp.GradScaler, ranks: Ranks) -> dict[str, Any]:
+                   scaler: torch.amp.GradScaler, ranks: Ranks, device: str) -> dict[str, Any]:
     """The state of a training that is not a function of the step: weights, momenta, dropout.
 
     All ranks must call this together: each has random numbers of its own.
     """
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
              "scaler": scaler.state_dict(), "torch_rng": ranks.gathered(torch.get_rng_state())}
-    if torch.cuda.is_available():
+    if device.startswith("cuda"):
         state["cuda_rng"] = ranks.gathered(torch.cuda.get_rng_state())
     return state
 
 
 def restore_training(state: Mapping[str, Any], model: torch.nn.Module,
                      optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
-                     ranks: Ranks) -> None:
-    """Put a saved training state back in place."""
+                     ranks: Ranks, device: str) -> None:
+    """Put a saved training state back in place, for a training on `device`."""
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scaler.load_state_dict(state["scaler"])
     torch.set_rng_state(state["torch_rng"][ranks.rank])
-    if torch.cuda.is_available() and "cuda_rng" in state:
+    if device.startswith("cuda") and "cuda_rng" in state:
         torch.cuda.set_rng_state(state["cuda_rng"][ranks.rank])

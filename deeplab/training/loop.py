@@ -102,7 +102,7 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *
         run = Training(model, settings, ranks)
         state = ranks.in_turn(checkpoints.load)
         if state:
-            restore_training(state, model, run.optimizer, run.scaler, ranks)
+            restore_training(state, model, run.optimizer, run.scaler, ranks, settings.device)
         log = RunLog(folder / "log.jsonl", state, settings.total_steps, ranks, say)
         step, recent, evaluation = log.step, [], None
         check_not_beyond(settings.stop_step, step, folder)
@@ -132,6 +132,7 @@ class Training:
 
     def __init__(self, model: DeepLabV3, settings: TrainingSettings, ranks: Ranks):
         self.model, self.ranks, self.total_steps = model, ranks, settings.total_steps
+        self.device = settings.device
         model.to(settings.device, memory_format=torch.channels_last).train()
         self.network = ranks.wrapped(model, settings.device)
         self.optimizer = make_optimizer(model, base_lr=settings.base_lr,
@@ -142,7 +143,8 @@ class Training:
     def save(self, checkpoints: Checkpoints, step: int, log: RunLog) -> None:
         """Write a checkpoint after `step` steps; raises `DivergedError` for infinite weights."""
         check_weights(self.model, step)
-        state = training_state(self.model, self.optimizer, self.scaler, self.ranks)
+        state = training_state(self.model, self.optimizer, self.scaler, self.ranks,
+                               self.device)
         if self.ranks.is_first:
             checkpoints.save(step, state | log.position)
 

@@ -30,13 +30,14 @@ class Ranks:
     world: int = 1
 
     @classmethod
-    def join(cls, *, timeout: float) -> Ranks:
-        """Meet the other processes that torchrun started.
+    def join(cls, *, device: str, timeout: float) -> Ranks:
+        """Meet the other processes that torchrun started, to train on `device`.
 
         A rank that waits for another one longer than `timeout` seconds gives up with an error.
         """
-        kind = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        if torch.cuda.is_available():
+        kind = "gloo"
+        if device.startswith("cuda"):
+            kind = "cpu:gloo,cuda:nccl"
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group(kind, timeout=timedelta(seconds=timeout))
         return cls(dist.get_rank(), dist.get_world_size())

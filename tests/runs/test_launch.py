@@ -33,7 +33,7 @@ def free_port() -> int:
 def one_rank(folder, rank, world, port, timeout=20.0, **options):
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1",
                       MASTER_PORT=str(port), LOCAL_RANK=str(rank))
-    ranks = Ranks.join(timeout=timeout)
+    ranks = Ranks.join(device="cpu", timeout=timeout)
     toy_train(folder, ranks=ranks, identity={"processes": world}, **options)
 
 
@@ -120,7 +120,7 @@ def score_ranks(path, count, rank, world, port):
     from deeplab.evaluation.inference import evaluate
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="127.0.0.1",
                       MASTER_PORT=str(port), LOCAL_RANK=str(rank))
-    ranks = Ranks.join(timeout=20) if world > 1 else SINGLE_PROCESS
+    ranks = Ranks.join(device="cpu", timeout=20) if world > 1 else SINGLE_PROCESS
     model = toy_model(seed=rank)  # of different statistics until they are shared
     for value in model.parameters() if world > 1 else []:
         torch.distributed.broadcast(value.data, 0)

@@ -1,0 +1,49 @@
+"""Whether the installed PyTorch can use the GPUs of this machine, and why not if it cannot."""
+
+import ctypes
+
+import torch
+
+
+def cuda_problem() -> str | None:
+    """Why no training can run on the first GPU, or None if one can."""
+    build = torch.version.cuda
+    if build is None:
+        return f"torch {torch.__version__} is built without CUDA"
+    if torch.cuda.is_available():
+        return capability_problem(0)
+    driver = driver_version()
+    if 0 < driver // 1000 < int(build.split(".")[0]):
+        return (f"the driver serves CUDA {driver // 1000}.{driver % 1000 // 10}, and torch is "
+                f"built for CUDA {build}")
+    return f"no GPU is visible (torch built for CUDA {build})"
+
+
+def driver_version() -> int:
+    """The CUDA version that the driver serves, 1000 * major + 10 * minor; 0 without a driver.
+
+    Source: `cuDriverGetVersion` of the CUDA driver API.
+    """
+    version = ctypes.c_int(0)
+    try:
+        ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except OSError:
+        return 0
+    return version.value
+
+
+def capability_problem(index: int) -> str | None:
+    """Why the build has no code for GPU `index`, or None if it has.
+
+    Code for sm_XY runs on capability X.Z with Z at least Y; compute_XY is compiled when loaded
+    for any capability from X.Y on (CUDA programming guide, "Application Compatibility").
+    """
+    major, minor = torch.cuda.get_device_capability(index)
+    built = torch.cuda.get_arch_list()
+    for name in built:
+        kind, _, digits = name.partition("_")
+        digits = digits.rstrip("af")
+        of = int(digits[:-1]), int(digits[-1])
+        if (of <= (major, minor)) and (kind == "compute" or of[0] == major):
+            return None
+    return f"GPU {index} has capability {major}.{minor}, and torch is built for {' '.join(built)}"
