@@ -13,6 +13,7 @@ from typing import NamedTuple
 from deeplab.data.catalog import DATASETS, own_label_sets
 from deeplab.data.layout import Layout
 from deeplab.support.folders import is_clone
+from deeplab.support.machine import core_count
 
 FLOORS = {  # weights_only loading is safe since torch 2.10; the others had fixes of safety
     "torch": (2, 10), "torchvision": (0, 25), "pillow": (11,), "papermill": (2, 7),
@@ -62,7 +63,7 @@ def _devices() -> Iterator[Finding]:
     import torch
 
     from deeplab.support.cuda import capability_problem, cuda_problem
-    yield Finding("cores, threads", f"{os.cpu_count()}, {torch.get_num_threads()}")
+    yield Finding("cores, threads", f"{core_count()}, {torch.get_num_threads()}")
     if not torch.cuda.is_available():
         yield Finding("GPU", f"none: {cuda_problem()}; demo and small run on the CPU")
     for index in range(torch.cuda.device_count()):

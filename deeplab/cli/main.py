@@ -81,7 +81,7 @@ def run(row: str, again: bool, **given: Any) -> None:
 @click.option("--seeds", multiple=True, type=int, default=(0,), metavar="N",
               help="may be repeated  [default: 0]")
 @click.option("--jobs", type=click.IntRange(1), metavar="N",
-              help="rows at a time; cores are divided among them  [default: one per core]")
+              help="rows at a time; cores are divided among them  [default: one per GPU, or core]")
 @run_options("seed")
 @AGAIN
 @click.option("--cluster", metavar="WHERE",
@@ -98,8 +98,6 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
           cluster: str | None, directives: tuple[str, ...], gpu: str | None,
           gpu_type: str | None, print_sbatch: bool, dry_run: bool, **given: Any) -> None:
     """Run many rows (all, if none are named), then write the report."""
-    import os
-
     from deeplab.report.report import make_report
     from deeplab.runs.batch import run_rows, without_stale
     from deeplab.runs.cluster import dry_run_text, run_on_cluster
@@ -120,7 +118,7 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
     codes = (run_on_cluster(fitting, cluster, request, jobs=jobs, directives=directives,
                             again=again)
              if cluster else
-             run_rows(fitting, jobs=jobs or os.cpu_count() or 1, again=again)) if fitting else {}
+             run_rows(fitting, jobs=jobs, again=again)) if fitting else {}
     failed = {name: code for name, code in codes.items() if code != 0}
     if any(code == 0 for code in codes.values()):
         click.echo(f"report: {make_report(configs[0].results_root, given['profile'])}")

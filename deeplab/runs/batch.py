@@ -20,9 +20,10 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.result import stale
 from deeplab.runs.run_row import THREAD_VARIABLES
 from deeplab.runs.status import duration, read_status, status_line
+from deeplab.support.cuda import visible_gpus
 from deeplab.support.files import open_output
 from deeplab.support.folders import check_clone
-from deeplab.support.machine import child_search_path
+from deeplab.support.machine import child_search_path, core_count
 from deeplab.support.signals import PARENT, signal_handler
 
 POLL_SECONDS = 0.2  # seconds between two looks at the processes
@@ -37,6 +38,7 @@ class Job:
     again: bool = False  # make anew what no longer fits
     process: subprocess.Popen | None = None
     code: int | None = None  # what the row ended with, None while it runs or waits
+    slot: tuple[str, ...] = ()  # the GPUs that it got, by name
 
     @property
     def name(self) -> str:
@@ -51,7 +53,8 @@ class Job:
 
     def start(self, threads: int) -> None:
         """Start the row's process with `threads` threads."""
-        self.process = start_row(row_command(self.config, self.again), self.log, threads)
+        self.process = start_row(row_command(self.config, self.again), self.log, threads,
+                                 self.slot)
 
     def has_ended(self) -> bool:
         """Whether the process has ended; `code` is then its exit code."""
@@ -78,24 +81,44 @@ def row_command(config: RunConfig, again: bool) -> list[str]:
     return [*config.command, *["--again"] * again]
 
 
-def start_row(command: list[str], log: Path, threads: int) -> subprocess.Popen:
-    """Start `deeplab command` in a session of its own; it prints to `log` and ends with us."""
+def start_row(command: list[str], log: Path, threads: int,
+              gpus: tuple[str, ...] = ()) -> subprocess.Popen:
+    """Start `deeplab command`, which sees `gpus` only; it prints to `log` and ends with us."""
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)) | {
         PARENT: str(os.getpid()), "PYTHONPATH": child_search_path()}
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
     with open_output(log) as output:
         return subprocess.Popen([sys.executable, "-m", "deeplab", *command],
                                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                 env=environment, start_new_session=True)
 
 
-def run_rows(configs: list[RunConfig], *, jobs: int, again: bool = False,
+def gpu_slots(configs: list[RunConfig]) -> list[tuple[str, ...]]:
+    """Groups of this machine's GPUs, each for one row; none where the rows run on CPUs.
+
+    All rows of a table ask for the same number; too few GPUs for one are given whole, and the row
+    says so (E-GPUS).
+    """
+    if not configs or configs[0].processes:
+        return []
+    gpus, each = visible_gpus(), configs[0].gpus or 1
+    slots = [tuple(gpus[at:at + each]) for at in range(0, len(gpus) - each + 1, each)]
+    return slots or [tuple(gpus)] * bool(gpus)
+
+
+def run_rows(configs: list[RunConfig], *, jobs: int | None = None, again: bool = False,
              say: Callable[[str], None] = print) -> dict[str, int]:
-    """Run all `configs`, `jobs` at a time; returns the exit code of each that was started.
+    """Run all `configs`, `jobs` at a time (default: as many as slots of GPUs, or as cores).
+
+    No two rows share a GPU, whatever `jobs` says. Returns the exit code of each that was started.
 
     After Ctrl-C, SIGTERM or SIGUSR1 no more rows start, and the running ones save and stop.
     """
     check_clone()
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    free = gpu_slots(configs)
+    jobs = min(jobs or len(free) or core_count(), len(free) or sys.maxsize)
+    threads = max(1, core_count() // jobs)
     waiting = longest_first(configs, again)
     table, running, ended, begin = LiveTable(waiting, say), [], [], time.monotonic()
     with interruptible():
@@ -103,10 +126,12 @@ def run_rows(configs: list[RunConfig], *, jobs: int, again: bool = False,
             while waiting or running:
                 while waiting and len(running) < jobs:
                     running.append(waiting.pop(0))
+                    running[-1].slot = free.pop(0) if free else ()
                     running[-1].start(threads)
                 time.sleep(POLL_SECONDS)
                 for job in [job for job in running if job.has_ended()]:
                     running.remove(job)
+                    free += [job.slot] * bool(job.slot)
                     ended.append(job)
                     table.ended(job)
                 table.show()

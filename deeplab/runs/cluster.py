@@ -24,6 +24,7 @@ from deeplab.runs.sbatch import JobRequest
 from deeplab.runs.slurm import Keeper, check_submission, dask_imports, job_end, slurm_cluster
 from deeplab.support.errors import KernelDied, LockedError, Stopped, UsageError
 from deeplab.support.files import open_output
+from deeplab.support.machine import core_count
 
 MOST_LOST_WORKERS = 20  # while they hold one row; Dask's own 3 blames the row too soon
 MOST_RESUBMITS = 50  # of a row that stopped with 75, e.g. at the end of its SLURM job
@@ -145,7 +146,7 @@ def _submit(client: Any, job: Job, stop_name: str, request: JobRequest) -> Any:
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     has_tokens = any("GPU" in worker["resources"] for worker in workers) or not workers
     rows_at_once = max(Counter(worker["host"] for worker in workers).values(), default=1)
-    threads = max(1, (os.cpu_count() or 1 if workers else request.cores) // rows_at_once)
+    threads = max(1, (core_count() if workers else request.cores) // rows_at_once)
     return client.submit(run_remote, row_command(job.config, job.again),
                          str(job.log.absolute()), threads, key=f"{job.name}-{uuid.uuid4()}",
                          pure=False,

@@ -1,6 +1,7 @@
 """Whether the installed PyTorch can use the GPUs of this machine, and why not if it cannot."""
 
 import ctypes
+import os
 
 import torch
 
@@ -17,6 +18,13 @@ def cuda_problem() -> str | None:
         return (f"the driver serves CUDA {driver // 1000}.{driver % 1000 // 10}, and torch is "
                 f"built for CUDA {build}")
     return f"no GPU is visible (torch built for CUDA {build})"
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs of this process as $CUDA_VISIBLE_DEVICES names them: numbers or identifiers."""
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    count = torch.cuda.device_count()
+    return named[:count] if any(named) else [str(index) for index in range(count)]
 
 
 def driver_version() -> int:

@@ -54,6 +54,11 @@ def child_search_path() -> str:
     return os.pathsep.join(dict.fromkeys([str(PACKAGE_PARENT), *filter(None, rest)]))
 
 
+def core_count() -> int:
+    """The cores that this process may use: those that affinity, so SLURM and taskset, leaves it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def thread_count() -> int:
     """The threads to compute with: what $OMP_NUM_THREADS says, or one for each core.
 
@@ -62,7 +67,7 @@ def thread_count() -> int:
     """
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if not asked:
-        return os.cpu_count() or 1
+        return core_count()
     if not asked.isdecimal() or int(asked) < 1:
         raise UsageError.of("E-THREADS", "$OMP_NUM_THREADS is not a number of threads",
                             found=repr(os.environ["OMP_NUM_THREADS"]), expected="such as 4",

@@ -1,13 +1,17 @@
 """A run is told why the GPU cannot be used, and a training on the CPU leaves CUDA alone."""
 
+import os
+
 import pytest
 import torch
 
+from deeplab.runs import batch
 from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
 from deeplab.support import cuda
 from deeplab.support.cuda import capability_problem, cuda_problem
 from deeplab.support.errors import UsageError
+from deeplab.support.machine import core_count
 from deeplab.training.checkpoint import restore_training, training_state
 from deeplab.training.ranks import SINGLE_PROCESS
 
@@ -44,3 +48,51 @@ def test_the_state_of_a_training_on_the_cpu_does_not_touch_a_visible_gpu(monkeyp
              torch.amp.GradScaler("cpu", enabled=False))
     state = training_state(*parts, SINGLE_PROCESS, "cpu")
     restore_training(state | {"cuda_rng": [None]}, *parts, SINGLE_PROCESS, "cpu")
+
+
+class Row:
+    """A process of a row that ends once it was looked at a few times."""
+
+    def __init__(self, gpus, running):
+        assert not set(gpus) & {gpu for row in running for gpu in row.gpus}, "a GPU with two rows"
+        self.gpus, self.running, self.looks = gpus, running, 3
+        running.append(self)
+
+    def poll(self):
+        self.looks -= 1
+        if self.looks == 0:
+            self.running.remove(self)
+        return 0 if self.looks <= 0 else None
+
+
+@pytest.mark.parametrize("gpus, jobs, visible, wanted", [
+    (None, None, "", [("0",), ("1",), ("2",), ("3",)]),
+    (None, 16, "7,5,3,1", [("7",), ("5",), ("3",), ("1",)]),
+    (2, None, "", [("0", "1"), ("2", "3")])])
+def test_no_two_rows_that_run_at_once_share_a_gpu(monkeypatch, tmp_path, gpus, jobs, visible,
+                                                  wanted):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(batch, "POLL_SECONDS", 0)
+    running, given = [], []
+
+    def start(command, log, threads, slot):
+        given.append(slot)
+        return Row(slot, running)
+
+    monkeypatch.setattr(batch, "start_row", start)
+    configs = [RunConfig.of(row_id="voc_r50_d8", profile="small", gpus=gpus, seed=seed,
+                            results_root=str(tmp_path)) for seed in range(6)]
+    codes = batch.run_rows(configs, jobs=jobs, say=lambda text: None)
+    assert list(codes.values()) == [0] * 6
+    assert given[:len(wanted)] == wanted and set(given) == set(wanted)
+
+
+def test_rows_on_cpus_get_no_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert batch.gpu_slots([RunConfig.of(row_id="voc_r50_d8", processes=1)]) == []
+
+
+def test_cores_are_those_that_affinity_leaves(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8}, raising=False)
+    assert core_count() == 3
