@@ -8,7 +8,6 @@ must be the same for all machines. Needs `pip install "deeplab[cluster]"`.
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import time
 import uuid
