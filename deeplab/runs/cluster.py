@@ -147,7 +147,8 @@ def _submit(client: Any, job: Job, stop_name: str, request: JobRequest) -> Any:
     rows_at_once = max(Counter(worker["host"] for worker in workers).values(), default=1)
     threads = max(1, (core_count() if workers else request.cores) // rows_at_once)
     return client.submit(run_remote, row_command(job.config, job.again),
-                         str(job.log.absolute()), threads, key=f"{job.name}-{uuid.uuid4()}",
+                         str(job.log.absolute()), threads, stop_name,
+                         key=f"{job.name}-{uuid.uuid4()}",
                          pure=False,
                          resources={"GPU": job.config.gpus or 1} if has_tokens else None)
 
