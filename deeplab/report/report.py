@@ -15,8 +15,9 @@ from deeplab.report.html import html_page
 from deeplab.report.results import collect, published_here, write_table
 from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
-from deeplab.support.files import atomic_write, temporary_for
+from deeplab.support.files import atomic_write
 from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
+from deeplab.support.own import temporary_for
 from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
 

@@ -23,11 +23,11 @@ from deeplab.runs.notebook import environment, execute, publish_notebook
 from deeplab.runs.result import finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
-from deeplab.support.files import (read_json, replace_file, sweep_temporaries, temporary_for,
-                                   write_json)
+from deeplab.support.files import read_json, replace_file, write_json
 from deeplab.support.folders import PROJECT, check_clone
 from deeplab.support.locks import TRAINER, locked, owner
 from deeplab.support.machine import thread_count
+from deeplab.support.own import sweep_temporaries, temporary_for
 from deeplab.support.signals import PARENT, die_with_parent, signal_handler
 from deeplab.training.signals import SAME_REQUEST_SECONDS
 

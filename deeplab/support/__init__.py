@@ -1,9 +1,9 @@
 """What every room stands on, hardly anything of it about segmentation.
 
-`errors`, `files` and `folders` (the habits of every module), `locks`, `signals`, `download` and
-`remote` (what is fetched), `pictures`, `png`, `jpeg`, `intact` and `decode` (picture files, whole
-or refused), `source` (code to hash), `machine` (what differs between machines), `cuda`
-(GPUs), `scores` (numbers that may be undefined), `entry` (a dataset's description, checked),
-`listing`
-(which files there are), `crash` (tests only), `void` (how unlabelled pixels are marked).
+`errors`, `files`, `own` and `folders` (the habits of every module), `locks`, `signals`,
+`download` and `remote` (what is fetched), `pictures`, `png`, `jpeg`, `intact` and `decode`
+(picture files, whole or refused), `source` (code to hash), `machine` (what differs between
+machines), `cuda` (GPUs), `scores` (numbers that may be undefined), `entry` (a dataset's
+description, checked), `listing` (which files there are), `crash` (tests only), `void` (how
+unlabelled pixels are marked).
 """

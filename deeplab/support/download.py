@@ -18,9 +18,9 @@ from pathlib import Path
 
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DataError
-from deeplab.support.files import (FULL_DISK, atomic_write, disk_errors, disk_full, no_link,
-                                   replace_file)
+from deeplab.support.files import FULL_DISK, atomic_write, disk_errors, disk_full, replace_file
 from deeplab.support.locks import locked
+from deeplab.support.own import no_link
 from deeplab.support.remote import Remote, check, record, wrong_file
 
 CHUNK = 1 << 18  # bytes

@@ -13,8 +13,6 @@ import errno
 import hashlib
 import json
 import os
-import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,9 +20,8 @@ from typing import IO, Any
 
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import CheckpointError, DataError, DeeplabError, ResourceError
+from deeplab.support.own import linked, no_link, temporary_for
 
-TEMPORARY = ".tmp-"  # prefix of every temporary name; 16 digits that nobody can guess follow
-OURS = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]{{16}}-.+", re.DOTALL)  # leftovers to be swept
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BAD_JSON = "correct the file; if deeplab wrote it, remove it and run the same command again"
 
@@ -57,16 +54,6 @@ def atomic_write(path: Path | str, content: bytes | str | Callable[[IO[bytes]], 
     return path
 
 
-def temporary_for(path: Path) -> Path:
-    """A name beside `path` that nobody could foresee, and that `sweep_temporaries` knows."""
-    return path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}-{path.name}")
-
-
-def no_link(path: str, flags: int) -> int:
-    """An opener for `open` that does not follow a link to another place."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)  # less the user's umask
-
-
 def replace_file(source: Path, target: Path) -> None:
     """Move `source` over `target` in one step, and make the move last."""
     os.replace(source, target)
@@ -89,9 +76,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         if refusal.errno in FULL_DISK:
             raise disk_full(path) from error
         if refusal.errno == errno.ELOOP:
-            raise ResourceError.of("E-LINK", "a link stands where deeplab writes", file=path,
-                                   found="a symbolic link", expected="a file, or none yet",
-                                   do="remove the link") from error
+            raise linked(path, "a symbolic link") from error
         raise ResourceError.of("E-WRITE", f"cannot write {path.name}", file=path,
                                found=refusal.strerror, expected="a folder that can be written to",
                                do="correct its permissions, or choose another folder "
@@ -105,13 +90,6 @@ def disk_full(path: Path) -> ResourceError:
         "E-DISK", f"no space to write {path.name}; what was there before is intact", file=path,
         found=f"{shutil.disk_usage(there).free / 1e6:,.0f} MB free (or a quota or size limit)",
         do="free space, or choose another disk (--results, --data-root); then run it again")
-
-
-def sweep_temporaries(folder: Path) -> None:
-    """Remove the temporary files that a killed writer left below `folder`."""
-    for leftover in Path(folder).rglob(f"{TEMPORARY}*"):
-        if OURS.fullmatch(leftover.name) and not leftover.is_dir():
-            leftover.unlink(missing_ok=True)
 
 
 def write_json(path: Path | str, value: Any) -> Path:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deeplab.support.errors import UsageError
-from deeplab.support.files import OURS, TEMPORARY, disk_errors, replace_file, temporary_for
+from deeplab.support.files import disk_errors, replace_file
+from deeplab.support.own import OURS, TEMPORARY, temporary_for
 
 PROJECT = Path(__file__).parents[2]  # the clone; holds notebooks/, data/ and results/
 FOLDERS = {"DEEPLAB_DATA": "data", "DEEPLAB_RESULTS": "results",

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from deeplab.support.errors import LockedError, ResourceError
-from deeplab.support.files import disk_errors, no_link
+from deeplab.support.files import disk_errors
+from deeplab.support.own import no_link
 
 TRAINER = "trainer.lock"  # in a run's folder: held by the process that trains, and names it
 LOCK_SECONDS, RETRY_SECONDS = 0.3, 0.03  # `is_locked` elsewhere holds a lock for an instant

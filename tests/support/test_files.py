@@ -8,17 +8,18 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from limits import file_size_limit
 
 from deeplab.support.errors import CheckpointError, DataError, ResourceError, UsageError
-from deeplab.support.files import (TEMPORARY, JsonLines, atomic_write, disk_errors, open_output,
-                                   read_json, read_json_lines, sha256, sweep_temporaries,
-                                   temporary_for, write_json)
+from deeplab.support.files import (JsonLines, atomic_write, disk_errors, open_output, read_json,
+                                   read_json_lines, sha256, write_json)
 from deeplab.support.folders import data_folder, results_folder, write_folder
 from deeplab.support.locks import locked
+from deeplab.support.own import TEMPORARY, sweep_temporaries, temporary_for
 
 OLD, NEW = b"the old content", b"n" * 5000
 
@@ -182,14 +183,21 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
 @pytest.mark.parametrize("write", [
     lambda path: JsonLines(path, 0), open_output, lambda path: locked(path).__enter__()],
     ids=["log", "output", "lock"])
-def test_a_planted_link_is_refused_and_what_it_names_stays(tmp_path, write):
+@pytest.mark.parametrize("plant", [
+    Path.symlink_to, Path.hardlink_to, lambda path, victim: os.mkfifo(path)],
+    ids=["link", "second name", "pipe"])
+def test_a_planted_link_is_refused_and_what_it_names_stays(tmp_path, write, plant):
     victim, path = tmp_path / "victim", tmp_path / "run/file"
     victim.write_bytes(OLD)
     path.parent.mkdir()
-    path.symlink_to(victim)
+    plant(path, victim)
+    if path.is_fifo():
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or the opener gets ENXIO, as well
     with pytest.raises(ResourceError, match="E-LINK a link stands where deeplab writes(.|\n)*file"):
         write(path)
     assert victim.read_bytes() == OLD
+    if path.is_fifo():
+        os.close(reader)
 
 
 def test_a_link_at_the_final_name_is_replaced_and_never_followed(tmp_path):
