@@ -102,6 +102,20 @@ def convert(source: Path, target: Path, row: str, profile: str | None, scheme: s
 
 
 @weights.command()
+@click.argument("source", type=FILE)
+@click.argument("target", type=FILE)
+def extract(source: Path, target: Path) -> None:
+    """Take the tensors out of the training checkpoint SOURCE into the safetensors file TARGET.
+
+    For files that other programs wrote with objects of theirs in them; none of these is made.
+    """
+    from deeplab.weights.extract import extract_tensors
+    count, left = extract_tensors(source, target)
+    click.echo(f"{count} tensors written to {target}" +
+               (f"; left behind: {', '.join(left)}" if left else ""))
+
+
+@weights.command()
 @click.argument("target", type=FILE)
 @WEIGHTS
 @click.option("--row", metavar="ROW", help="whose weights they are  [default: what the file says]")

@@ -110,8 +110,8 @@ def unwrap(content: Any, *, file: object = None) -> dict[str, Tensor]:
         raise CheckpointError.of("E-WEIGHTS", "there are no weights in this file", file=file,
                                  found=found, expected="a dictionary of named tensors, or one "
                                  f"below {', '.join(WRAPPERS[:4])}",
-                                 do="give a model's weights: save its state_dict() alone, with the "
-                                    "program that trained it")
+                                 do="give a model's weights, or take them out of a training "
+                                    "checkpoint with: deeplab weights extract")
     weights = {key: value for key, value in inner.items() if key != COUNTED}
     while prefix := next((prefix for prefix in PREFIXES if weights and all(
             key.startswith(prefix) for key in weights)), None):

@@ -174,21 +174,22 @@ def _read_torch(path: Path | str) -> tuple[Any, Note]:
     except CheckpointError:
         raise
     except Exception as error:  # a damaged file makes the readers raise almost anything
-        raise _refusal(path, error) from error
+        raise unreadable_torch(path, error) from error
     identity = content.get("identity") if isinstance(content, dict) else None
     note = identity if isinstance(identity, dict) else {}
     return content, (*(value if isinstance(value, str) else None
                        for value in (note.get("row_id"), note.get("profile"))), note.get("labels"))
 
 
-def _refusal(path: Path | str, error: Exception) -> CheckpointError:
+def unreadable_torch(path: Path | str, error: Exception) -> CheckpointError:
     """Tell code in a file from damage; torch's own text advises to load unsafely."""
     asked = re.search(r"GLOBAL ([\w.]+)|(TorchScript)", str(error))
     if asked:
         return CheckpointError.of(
             "E-PICKLE", f"the file asks to run code while loading: {asked[1] or asked[2]} "
             "(blocked, nothing was run)", file=path, expected="tensors, numbers and text only",
-            do="do not use this file; ask its author for safetensors")
+            do="ask its author for safetensors, or take the tensors alone out of a training "
+               "checkpoint with: deeplab weights extract")
     if isinstance(error, pickle.UnpicklingError):
         return _unreadable(path, "not written by torch")
     return _unreadable(path, error)
