@@ -210,4 +210,5 @@ class Experiment:
         if problem and self.config.profile.name == "full" and not self.config.processes:
             raise UsageError.of(
                 "E-CUDA", "the full profile needs a GPU that this PyTorch can use", found=problem,
-                do="run deeplab doctor, choose --profile small, or ask for CPUs with --processes")
+                do="choose --profile small, or ask for CPUs with --processes; what this machine "
+                   "has is told by: deeplab doctor")

@@ -100,11 +100,16 @@ def _checks(configs: Sequence[RunConfig]) -> list[str]:
 
 def _body() -> list[str]:
     """Run the row as a step; pass signals of the batch shell on to it; queue again after 75."""
+    program = shlex.quote(str(_program()))
     return [
         "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK",
-        f'eval "srun {shlex.quote(str(_program()))} ${{rows[$SLURM_ARRAY_TASK_ID]}} &"',
+        "# a signal that comes before the program can hear it must not end it",
+        f'eval "srun bash -c \'trap \"\" USR1; exec \"\\$@\"\' task {program} '
+        '${rows[$SLURM_ARRAY_TASK_ID]} &"',
         "step=$!", "trap 'kill -USR1 $step' USR1 TERM", "wait $step", "code=$?",
         "while kill -0 $step 2> /dev/null; do wait $step; code=$?; done  # after a signal",
         f"# {Stopped.exit_code}: preempted or out of time, state saved; go on later",
-        f"[ $code = {Stopped.exit_code} ] && scontrol requeue "
-        '"${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"', "exit $code"]
+        "task=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}",
+        f'[ $code = {Stopped.exit_code} ] && '
+        '[[ "$(scontrol show job "$task")" != *JobState=CANCELLED* ]] && scontrol requeue "$task"',
+        "exit $code"]
