@@ -1,1 +1,1 @@
-"""Drawn twins of the datasets: `scenes` (pictures), `twins` (files), `backbone` (pretraining)."""
+"""Drawn twins: `scenes` (pictures), `twins` (files), `mark` (of each), `backbone` (pretraining)."""

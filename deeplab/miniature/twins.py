@@ -23,6 +23,7 @@ from PIL import Image
 from deeplab.data.catalog import LabelSet, get_dataset, stored_as
 from deeplab.data.images import index_png
 from deeplab.data.pack import PACKS
+from deeplab.miniature.mark import marked
 from deeplab.miniature.scenes import Painter, vocabulary
 from deeplab.support.errors import UsageError
 from deeplab.support.files import read_json
@@ -195,7 +196,8 @@ def with_void_regions(image: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, n
 
 
 def encoded_image(image: np.ndarray, kind: str) -> bytes:
-    """A JPEG or PNG file of an image, uint8 (H, W, 3) RGB."""
+    """A JPEG or PNG file of an image, uint8 (H, W, 3) RGB, with the mark of a drawn picture."""
     file = io.BytesIO()
-    Image.fromarray(image).save(file, kind, quality=JPEG_QUALITY)  # PNG has no use for it
+    # PNG has no use for a quality
+    Image.fromarray(image).save(file, kind, quality=JPEG_QUALITY, **marked(kind))
     return file.getvalue()

@@ -1,9 +1,8 @@
 """Going deeper: copies of block 4 in cascade, at the rates of the output stride (Sec. 3.2).
 
-The paper counts four blocks where torchvision counts four layers: its block 4 is `layer4`, whose
-map is conv5. Blocks 5 to 7 repeat it. In Fig. 3 (a) each of them halves the map once more, down
-to output stride 256; in Fig. 3 (b) strides are given up from `output_stride` on, and every
-stride given up doubles the rate of what follows.
+The paper's block 4 is torchvision's `layer4`, whose map is conv5; blocks 5 to 7 repeat it. In
+Fig. 3 (a) each halves the map once more, down to output stride 256; in Fig. 3 (b) strides are
+given up from `output_stride` on, and every stride given up doubles the rate of what follows.
 """
 
 from __future__ import annotations
@@ -102,10 +101,7 @@ class CascadedNetwork(nn.Module):
                          multi_grid=self.multi_grid) for stride, rate in self.plan))
 
     def forward(self, image: Tensor) -> Logits:
-        """Logits of a normalised float image (N, 3, H, W): main (N, K, ceil(H / os), ...).
-
-        Raises `UsageError` (E-INPUT) for another shape or dtype.
-        """
+        """Logits, main (N, K, ceil(H / os), ...), of a normalised image; raises E-INPUT."""
         check_image(image)
         stages = self.backbone(image)
         main = self.classifier(self.cascade(stages.conv5))

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from deeplab.data.catalog import DATASETS, SegmentationDataset, find_root, get_dataset
+from deeplab.data.catalog import (DATASETS, SegmentationDataset, find_root, get_dataset,
+                                  published_sizes)
 from deeplab.data.images import read_indices
 from deeplab.data.labelset import LabelSet
 from deeplab.data.layout import UNUSED_LABELS
@@ -32,8 +33,6 @@ from deeplab.support.pictures import format_of
 SHOWN = 5  # problems of a kind that are listed; the rest is counted
 ODD_SHARE = 0.01  # of the images of a published dataset may be odd: it is scored as it is
 ENDINGS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
-# the JSON file yields fewer images than PASCAL Context counts (PyTorch-Encoding issue 155)
-ALSO_RIGHT = {"context": {"train": 4996, "val": 5104}}
 
 
 @dataclass
@@ -193,8 +192,7 @@ def _identity(content: bytes) -> list:
 
 
 def _wrong_count(label_set: LabelSet, split: str, count: int) -> list[DataError]:
-    right = [sizes[split] for sizes in (label_set.split_sizes, ALSO_RIGHT.get(label_set.name, {}))
-             if split in sizes]
+    right = published_sizes(label_set, split)
     if not right or count in right:
         return []
     return [DataError.of("E-COUNT", f"split {split} has another number of images",

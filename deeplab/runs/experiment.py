@@ -22,6 +22,7 @@ from deeplab.data.sampling import TrainSamples
 from deeplab.evaluation.inference import evaluate, predict
 from deeplab.evaluation.metrics import Evaluation
 from deeplab.miniature.backbone import miniature_backbone
+from deeplab.miniature.mark import refuse_drawn
 from deeplab.miniature.twins import miniature
 from deeplab.model.network import DeepLabV3, build_model
 from deeplab.model.weights import load_backbone, stem_of
@@ -95,8 +96,12 @@ class Experiment:
         return self._opened(self.config.row.eval_split)
 
     def _opened(self, split: str) -> SegmentationDataset:
-        return SegmentationDataset(self.config.row.dataset, self.data_root, split,
-                                   keep=self.config.profile.name == "demo")
+        is_demo = self.config.profile.name == "demo"
+        samples = SegmentationDataset(self.config.row.dataset, self.data_root, split,
+                                      keep=is_demo)
+        if not is_demo:
+            refuse_drawn(samples)
+        return samples
 
     @functools.cached_property
     def samples(self) -> TrainSamples:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deeplab.data.catalog import get_dataset, published_sizes
+
 # mIoU points; upstream replaced two ADE20K rows by re-runs 0.5 and 0.8 higher with no change
 # of recipe, so noise is at least that
 TOLERANCE = {"ade20k": 0.8}
@@ -39,6 +41,11 @@ def verdict(facts: Mapping[str, Any]) -> str:
     if not is_comparable(facts["profile"]):
         return (f"{score}. The published {published:.2f} % was reached on the real dataset at full "
                 "size; this run says nothing about it.")
+    images = facts["num_images"]
+    if images not in published_sizes(
+            get_dataset(facts["dataset"]), facts["eval_split"]):
+        return (f"{score}. The published {published:.2f} % was reached on other images: these "
+                f"{images:,} are not the whole split {facts['eval_split']}; **no verdict**.")
     difference, allowed = facts["miou"] - published, tolerance(facts["dataset"])
     word = "**reproduced**" if abs(difference) <= allowed else "**not reproduced**"
     return (f"{score}. Published: {published:.2f} %; difference {difference:+.2f}, "

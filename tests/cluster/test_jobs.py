@@ -123,7 +123,7 @@ def test_a_cancelled_row_is_submitted_again_and_goes_on(cluster, configs, refere
     table = Table(cluster, configs[:1], tmp_path)
     table.wait_for_step(0)
     cluster.run("scancel", table.job)
-    cluster.wait(f"{table.job}_0", "CANCELLED")
+    cluster.wait(f"{table.job}_0", "CANCELLED", "FAILED")
     table.job = table.submit()
     table.finish(references)
 

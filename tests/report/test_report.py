@@ -115,12 +115,13 @@ def test_few_seeds_are_shown_as_they_are_and_many_as_mean_and_deviation():
 
 
 def test_the_verdict_compares_only_a_whole_run_of_the_full_recipe(tmp_path):
-    facts = fabricate(tmp_path, "voc_r50_d8", 77.3)
+    facts = fabricate(tmp_path, "voc_r50_d8", 77.3) | {"num_images": 1449}
     assert verdict(facts).endswith("difference -0.42, tolerance ±0.5: **reproduced**.")
     assert "over 20 of 21 classes" in verdict(facts)
     assert "**not reproduced**" in verdict(facts | {"miou": 78.3})
-    assert "**not reproduced**" in verdict(facts | {"miou": 44.0, "dataset": "ade20k",
+    assert "**not reproduced**" in verdict(facts | {"miou": 44.0, "dataset": "ade20k", "num_images": 2000,
                                                     "published_miou": 43.19})
+    assert "no verdict" in verdict(facts | {"num_images": 1448})
     assert "reproduced" not in verdict(facts | {"profile": "demo"})
     assert "3 of 6 steps" in verdict(facts | {"complete": False, "steps": 3})
 

@@ -41,7 +41,7 @@ def configs(data_root, tmp_path):
 @pytest.fixture
 def two_workers(tmp_path, monkeypatch):
     """A scheduler and two workers with a GPU token each, started as a user starts them."""
-    monkeypatch.setattr(cluster.os, "cpu_count", lambda: 2)  # one thread for each of two rows
+    monkeypatch.setattr(cluster, "core_count", lambda: 2)  # one thread for each of two rows
     processes, address = [], f"tcp://127.0.0.1:{free_port()}"
 
     def start(*words, **more):
