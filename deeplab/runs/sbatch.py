@@ -61,7 +61,7 @@ def sbatch_script(configs: Sequence[RunConfig], request: JobRequest, *, jobs: in
     throttle = f"%{jobs}" if jobs else ""
     lines = ["--job-name=deeplab", f"--array=0-{len(configs) - 1}{throttle}",
              "--output=/dev/null",  # each task writes into the folder of its row, see below
-             *request.directives, f"--signal=USR1@{SAVE_SECONDS}", "--requeue",
+             *request.directives, f"--signal=B:USR1@{SAVE_SECONDS}", "--requeue",
              "--open-mode=append", *directives]
     report = shlex.join([str(_program()), "report", "--profile", profile, "--results",
                          str(results)])
@@ -106,10 +106,11 @@ def _body() -> list[str]:
         "# a signal that comes before the program can hear it must not end it",
         f'eval "srun bash -c \'trap \"\" USR1; exec \"\\$@\"\' task {program} '
         '${rows[$SLURM_ARRAY_TASK_ID]} &"',
-        "step=$!", "trap 'kill -USR1 $step' USR1 TERM", "wait $step", "code=$?",
+        "step=$! cancelled=", "trap 'kill -USR1 $step' USR1",
+        "trap 'cancelled=yes; kill -USR1 $step' TERM  # SLURM itself queues a preempted task again",
+        "wait $step", "code=$?",
         "while kill -0 $step 2> /dev/null; do wait $step; code=$?; done  # after a signal",
-        f"# {Stopped.exit_code}: preempted or out of time, state saved; go on later",
-        "task=${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}",
-        f'[ $code = {Stopped.exit_code} ] && '
-        '[[ "$(scontrol show job "$task")" != *JobState=CANCELLED* ]] && scontrol requeue "$task"',
+        f"# {Stopped.exit_code}: out of time, state saved; go on later",
+        f'[ $code = {Stopped.exit_code} ] && [ -z "$cancelled" ] && '
+        'scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"',
         "exit $code"]

@@ -114,7 +114,7 @@ def test_a_row_longer_than_its_time_limit_takes_several_jobs(
     """A minute is SLURM's shortest limit; the row takes longer."""
     request = JobRequest(hours=1 / 60, cores=1, memory_gb=4, gpus=0, gpu_type=None, reason="short")
     table = Table(cluster, configs[:1], tmp_path, request=request,
-                  directives=["--signal=USR1@10"], pause="9")
+                  directives=["--signal=B:USR1@10"], pause="9")
     table.finish(references)
     assert restarts(cluster, f"{table.job}_0") >= 1
 

@@ -52,10 +52,10 @@ def test_cores_and_memory_grow_with_gpus_and_loaders():
     assert (one.cores, four.cores) == (7, 28) and four.memory_gb > 3 * one.memory_gb
 
 
-def run_script(script, tmp_path, *, task=0, code=0, state="RUNNING"):
+def run_script(script, tmp_path, *, task=0, code=0):
     """Run the script with a pretended srun and scontrol; returns what they were asked."""
     for name, body in (("srun", f'printf "%s\\n" "$@" > "{tmp_path}/asked-srun"; exit {code}'),
-                       ("scontrol", f'echo "$@" > "{tmp_path}/asked-scontrol"; echo JobState={state}')):
+                       ("scontrol", f'echo "$@" > "{tmp_path}/asked-scontrol"')):
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(f"#!/bin/bash\n{body}\n")
         (tmp_path / "bin" / name).chmod(0o755)
@@ -64,20 +64,18 @@ def run_script(script, tmp_path, *, task=0, code=0, state="RUNNING"):
         "SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_JOB_ID": "7"})
 
 
-@pytest.mark.parametrize("task, code, is_cancelled", [
-    (0, 0, False), (1, 75, False), (0, 3, False), (1, 75, True)])
+@pytest.mark.parametrize("task, code", [(0, 0), (1, 75), (0, 3)])
 def test_a_task_runs_its_row_and_queues_itself_again_only_when_it_was_stopped(
-        tmp_path, task, code, is_cancelled):
+        tmp_path, task, code):
     runs = configs("voc_r50_d8", "voc_r50_d16", results_root=tmp_path / "my results; $HOME")
-    state = "CANCELLED" if is_cancelled else "RUNNING"
-    done = run_script(sbatch_script(runs, REQUEST), tmp_path, task=task, code=code, state=state)
+    done = run_script(sbatch_script(runs, REQUEST), tmp_path, task=task, code=code)
     assert done.returncode == code
     asked = (tmp_path / "asked-srun").read_text().splitlines()
     assert asked[:2] == ["bash", "-c"] and asked[4].endswith("/deeplab")
     assert asked[5:] == runs[task].command
-    asked = (tmp_path / "asked-scontrol").read_text() if code == 75 else ""
-    assert asked == ("requeue 7_1\n" if code == 75 and not is_cancelled else
-                     "show job 7_1\n" if is_cancelled else "")
+    assert (tmp_path / "asked-scontrol").exists() == (code == 75)
+    if code == 75:
+        assert (tmp_path / "asked-scontrol").read_text() == "requeue 7_1\n"
 
 
 def test_a_folder_that_the_node_does_not_see_is_said_first(tmp_path):
