@@ -1,11 +1,15 @@
 """A notebook as one HTML file to read: no code, no scripts, nothing from the network."""
 
+import html
+import re
 from pathlib import Path
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
@@ -31,7 +35,8 @@ def html_page(notebook: Path) -> str:
     """The executed `notebook` as a page: text, tables and figures with their alternative texts.
 
     nbconvert's "basic" template keeps alternative texts, which its default one drops, and
-    gives the body alone, so that no script or style sheet is fetched.
+    gives the body alone, so that no script or style sheet is fetched. The page's policy lets no
+    browser run a script, whatever the notebook holds: its numbers may be a stranger's.
     """
     import nbformat
     from nbconvert import HTMLExporter
@@ -40,4 +45,5 @@ def html_page(notebook: Path) -> str:
                             exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(content)
     title = content.cells[0].source.partition("\n")[0].lstrip("# ")
-    return PAGE.format(title=title, body=body)
+    body = re.sub(r"<(?=/?script)", "&lt;", body, flags=re.IGNORECASE)
+    return PAGE.format(title=html.escape(title), body=body)

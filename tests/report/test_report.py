@@ -3,9 +3,11 @@
 import json
 import re
 
+import nbformat
 import pytest
 
 from deeplab.report.baseline import share_words
+from deeplab.report.html import html_page
 from deeplab.report.report import Report, make_report, score_text
 from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.fingerprint import fingerprint, surroundings
@@ -131,3 +133,15 @@ def test_the_colour_promise_is_judged_by_the_worst_label_set():
     assert "at most 60 %" in kept and "(ade20k)" in kept and kept.endswith("is kept.")
     assert "**broken**" in share_words([("voc", 31.0, "voc_r50_d16", 50.0)])
     assert "miniature twins only" in share_words([])
+
+
+def test_a_page_lets_no_script_of_a_stranger_run(tmp_path):
+    code = "<script>alert(1)</script>"
+    notebook = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_markdown_cell(f"# The table {code}\n\nA row <SCRIPT src=x></SCRIPT>"),
+        nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output(
+            "display_data", {"text/markdown": f"| a |\n| :- |\n| {code} |", "text/plain": code})])])
+    nbformat.write(notebook, tmp_path / "report.ipynb")
+    page = html_page(tmp_path / "report.ipynb")
+    assert "<script" not in page.lower() and "default-src 'none'" in page
+    assert page.index("Content-Security-Policy") < page.index("<title>The table &lt;script")

@@ -9,8 +9,14 @@ from click.testing import CliRunner
 
 from deeplab.cli.main import main
 from deeplab.report.report import Report
-from deeplab.report.results import (COLUMNS, collect, run_command, run_folders, table_csv,
-                                    write_table)
+from deeplab.report.results import (
+    COLUMNS,
+    collect,
+    run_command,
+    run_folders,
+    table_csv,
+    write_table,
+)
 from deeplab.runs import fingerprint, result
 from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.facts import save_outcome
