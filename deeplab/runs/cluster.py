@@ -44,7 +44,8 @@ def run_on_cluster(configs: list[RunConfig], where: str, request: JobRequest, *,
     waiting, begin = longest_first(configs, again), time.monotonic()
     screen, ended = LiveTable(waiting, say), []
     size = min(jobs or len(configs), len(configs))
-    with (_connected(where, request, size, directives, say) as (client, look),
+    logs = configs[0].results_root / "slurm"
+    with (_connected(where, request, size, directives, logs, say) as (client, look),
           interruptible()):
         from distributed import Event
         name, tries = f"deeplab-stop-{uuid.uuid4()}", Counter()  # no other table's
@@ -96,19 +97,20 @@ def dry_run_text(configs: list[RunConfig], where: str | None, request: JobReques
     """What `deeplab table` would start: the job script of "slurm", or a command for each row."""
     if where != "slurm":
         return "\n".join(f"deeplab {shlex.join(row_command(config, again))}" for config in configs)
-    with slurm_cluster(request, directives) as cluster:
+    with slurm_cluster(request, directives, configs[0].results_root / "slurm") as cluster:
         return cluster.job_script()
 
 
 @contextlib.contextmanager
 def _connected(where: str, request: JobRequest, jobs: int, directives: Sequence[str],
-               say: Callable[[str], None]) -> Iterator[tuple[Any, Callable[[int], None]]]:
+               logs: Path, say: Callable[[str], None],
+               ) -> Iterator[tuple[Any, Callable[[int], None]]]:
     """A client of the cluster and what looks after its jobs; a cluster of ours also ends."""
     if where != "slurm":
         with _client(where) as client:
             yield client, lambda rows: None
         return
-    with slurm_cluster(request, directives) as cluster, _client(cluster) as client:
+    with (slurm_cluster(request, directives, logs) as cluster, _client(cluster) as client):
         check_submission(cluster.job_script())
         yield client, Keeper(cluster, jobs, say).look
 

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from deeplab.runs.sbatch import JobRequest
@@ -32,14 +33,18 @@ def dask_imports() -> Iterator[None]:
                             do="pip install 'deeplab[cluster]'") from error
 
 
-def slurm_cluster(request: JobRequest, directives: Sequence[str]) -> Any:
-    """A Dask cluster whose workers are SLURM jobs of the size of `request`; none yet."""
+def slurm_cluster(request: JobRequest, directives: Sequence[str], logs: Path) -> Any:
+    """A Dask cluster whose workers are SLURM jobs of the size of `request`, none yet.
+
+    What the workers say goes to the folder `logs`.
+    """
     with dask_imports():
         import dask
         from dask_jobqueue import SLURMCluster
     dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_WORKER_TIMEOUT})
     return SLURMCluster(cores=1, processes=1, job_cpu=request.cores,
                         memory=f"{request.memory_gb}GB", walltime=request.walltime, nanny=False,
+                        log_directory=str(logs),
                         job_extra_directives=[*request.gres, *directives],
                         worker_extra_args=["--resources", f"GPU={max(1, request.gpus)}"])
 
