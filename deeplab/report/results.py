@@ -74,7 +74,7 @@ def _entry(folder: Path, row_id: str, seed: int) -> dict[str, Any]:
     facts = read_json(folder / "result.json")
     state = ("stale" if fit.changed else "incomplete" if not facts["complete"] else
              "unscored" if facts["miou"] is None else "done")
-    return {**entry, **facts, "state": state, "changed": [*fit.changed], "noted": [*fit.noted]}
+    return {**facts, **entry, "state": state, "changed": [*fit.changed], "noted": [*fit.noted]}
 
 
 def table_csv(entries: list[dict[str, Any]]) -> str:
