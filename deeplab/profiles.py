@@ -6,8 +6,6 @@ same share of its crop as the real one does, and the network keeps its depth, it
 stride and its heads at a fraction of the width.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from deeplab.support.errors import unknown

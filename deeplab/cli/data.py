@@ -1,7 +1,5 @@
 """`deeplab data`: draw, prepare, add, convert, check and pack datasets."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Check versions, devices, datasets and disk of this machine, each with what to do if it fails."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

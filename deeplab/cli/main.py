@@ -3,8 +3,6 @@
 Heavy modules are imported inside the commands, so that `--help` answers at once.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

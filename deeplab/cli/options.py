@@ -1,7 +1,5 @@
 """Options that several commands share; those of a run follow from `deeplab.runs.parameters`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Commands for weights that are already trained: evaluate, predict, convert, export."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -5,8 +5,6 @@ this file. A dataset of one's own is one more JSON file of the same form, in the
 the variable DEEPLAB_DATASETS names (or in data/label_sets of this project).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 from importlib.resources import files

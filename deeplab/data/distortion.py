@@ -4,8 +4,6 @@ Upstream: ssseg/modules/datasets/pipelines/transforms.py, `PhotoMetricDistortion
 but the two colour conversions is a table of 256 bytes, applied in one pass.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -5,8 +5,6 @@ photographs may be of a few kinds more. Nothing else reaches a decoder, for some
 start other programs.
 """
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

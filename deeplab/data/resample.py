@@ -5,8 +5,6 @@ rules (upstream: ssseg/modules/datasets/pipelines/transforms.py, `Resize`). Imag
 (H, W, 3), labels uint8 (H, W).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """Find the root of a dataset below a data root, or say where it may be."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -4,8 +4,6 @@
 (N, K, h, w). Upstream: ssseg/test.py and ssseg/modules/models/segmentors/base/base.py.
 """
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence

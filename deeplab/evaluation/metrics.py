@@ -6,8 +6,6 @@ of images, batches or processes are simply added, exactly, because they are inte
 Class scores are fractions in [0, 1]; scores of the whole set are per cent.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ The order matters: logits are upsampled first and compared afterwards, so that a
 runs between feature cells and not along them (Sec. 4.1: upsampled by 8 to full resolution).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """The mark in every picture that is drawn here, by which it is known wherever it is copied."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PIL.PngImagePlugin import PngInfo

@@ -1,7 +1,5 @@
 """Atrous Spatial Pyramid Pooling: one map seen at several scales at once (Sec. 3.3, Fig. 5)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

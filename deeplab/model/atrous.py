@@ -4,8 +4,6 @@ A rate of 1 is the ordinary convolution. A higher rate widens what a kernel sees
 a single further weight, and without lowering the resolution of the map.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -4,8 +4,6 @@ Names of modules are torchvision's, so that ImageNet weights load as they are. D
 strides and rates follow SSSegmentation's `ssseg/modules/models/backbones/resnet.py`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch.nn.functional as F

@@ -5,8 +5,6 @@ Fig. 3 (a) each halves the map once more, down to output stride 256; in Fig. 3 (
 given up from `output_stride` on, and every stride given up doubles the rate of what follows.
 """
 
-from __future__ import annotations
-
 import copy
 
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """DeepLabV3 whole: backbone, ASPP, classifier, and the auxiliary head used in training."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn

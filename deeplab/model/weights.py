@@ -6,8 +6,6 @@ first and not last, which no key and no shape shows: forget it, and everything l
 every prediction is wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

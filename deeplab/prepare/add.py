@@ -1,7 +1,5 @@
 """Make the entry of a dataset of one's own from its folder, asking nothing that can be seen."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from collections import Counter

@@ -5,8 +5,6 @@ of size and number; anything else in the part that is wanted is refused, and the
 all comes out. Python's own extraction follows links out of the folder in some versions.
 """
 
-from __future__ import annotations
-
 import stat
 import tarfile
 import unicodedata

@@ -4,8 +4,6 @@ A JSON object or list, or lines: CSV with or without a header, CamVid's label_co
 CVAT's labelmap.txt, plain names as LabelMe and darknet have them.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

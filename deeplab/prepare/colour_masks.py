@@ -1,7 +1,5 @@
 """Colour masks into index images: each colour of a table becomes the value of its class."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path

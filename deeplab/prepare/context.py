@@ -6,8 +6,6 @@ later annotations lie over earlier ones. Upstream: mmseg `tools/convert_datasets
 pascal_context.py` and zhanghang1989/detail-api.
 """
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Look at a folder of photographs and label images, and find its layout: where is what."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence

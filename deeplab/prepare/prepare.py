@@ -4,8 +4,6 @@ Each step leaves a folder that appears whole or not at all; a step whose folder 
 not done again. So a preparation that was interrupted, by whatever, is simply started again.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

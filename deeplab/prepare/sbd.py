@@ -5,8 +5,6 @@ void border. trainaug is everything that either of them labels, less VOC's valid
 10,582 of the real data (Sec. 4). Upstream: mmseg `tools/dataset_converters/voc_aug.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

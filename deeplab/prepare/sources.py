@@ -3,8 +3,6 @@
 An archive without an address is one that people must get themselves, after registering.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Each check is a property of whole labels or of whole splits, too dear or too late for reading.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 

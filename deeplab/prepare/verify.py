@@ -5,8 +5,6 @@ The first time that everything is right, sizes and SHA-256 of all files are writ
 bit in a picture is seldom seen otherwise, for most of them still decode.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

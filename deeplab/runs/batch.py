@@ -4,8 +4,6 @@ Each process is a plain `deeplab run`, which is idempotent, locked and resumable
 only starts them, watches their files and reports. A row that fails leaves the others running.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -5,8 +5,6 @@ worker is lost runs again elsewhere and goes on from its last checkpoint. The re
 must be the same for all machines. Needs `pip install "deeplab[cluster]"`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import shlex
 import time

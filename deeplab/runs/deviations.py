@@ -1,7 +1,5 @@
 """In which points a run departs from the published recipe. Every result lists its numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

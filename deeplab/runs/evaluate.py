@@ -4,8 +4,6 @@ Published weights leave `published.json` beside the row's runs, the column "publ
 evaluated here" of the table; all others leave `evaluated-<hash>.json`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -4,8 +4,6 @@
 cells of `row.ipynb` call it in order and show what it returns.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the notebook of a run leaves behind: every number with where and how it was made."""
 
-from __future__ import annotations
-
 import atexit
 import gc
 import resource

@@ -5,8 +5,6 @@ Code is hashed as parsed, without docstrings, comments and the texts of errors, 
 a touched file nor better wording makes a week of training stale.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

@@ -5,8 +5,6 @@ later cell. Parameters are what the cell tagged `parameters` binds, and the cell
 puts after it.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The kernel that executes a notebook for us: this Python, and nothing of the user's habits."""
 
-from __future__ import annotations
-
 import sys
 
 from jupyter_client.kernelspec import KernelSpec

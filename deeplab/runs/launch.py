@@ -6,8 +6,6 @@ checkpoint. (Restarting single ranks in place, torchrun's own `--max-restarts`, 
 in two of five trials.)
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

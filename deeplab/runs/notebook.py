@@ -5,8 +5,6 @@ the user pressed Ctrl-C. So it writes a draft here, and the draft replaces the n
 only when it is whole, with a banner on top if the run did not end.
 """
 
-from __future__ import annotations
-
 import contextlib
 import html
 import logging

@@ -4,8 +4,6 @@ Every picture that `deeplab predict` writes says so in a text chunk. Such pictur
 photographs, even if they lie among them, and they alone are replaced without being asked.
 """
 
-from __future__ import annotations
-
 import glob
 from collections import Counter
 from collections.abc import Iterable, Sequence

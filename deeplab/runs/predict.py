@@ -1,7 +1,5 @@
 """Label photographs of any size with any weights: index image, overlay, and areas."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path

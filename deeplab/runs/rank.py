@@ -5,8 +5,6 @@ By hand, on each node::
     torchrun ... -m deeplab.runs.rank '{"row_id": "voc_r50_d8", "profile": "full", "gpus": 8}'
 """
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -5,8 +5,6 @@ everything else is in place. What a run left either fits (all parts of its finge
 fits but is noted (a library's patch release differs), or is stale, and then left as it is.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ done is left alone, and so is one whose result or checkpoint no longer fits, unl
 The executed notebook replaces an older one only when it is whole, and `result.json` appears last.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

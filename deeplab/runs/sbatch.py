@@ -4,8 +4,6 @@ A task runs `deeplab run`. Before its time is up, or when it is preempted, SLURM
 run saves its state and ends with 75, and the task puts itself back into the queue.
 """
 
-from __future__ import annotations
-
 import math
 import shlex
 import sys

@@ -4,8 +4,6 @@ A job ends before the table does: at its time limit, preempted, cancelled, with 
 waits for its workers then; `Keeper` asks SLURM for new ones.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """How a run stands, read from its files alone: for the live table and `deeplab status`."""
 
-from __future__ import annotations
-
 import shlex
 import time
 from dataclasses import dataclass

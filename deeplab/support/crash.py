@@ -1,7 +1,5 @@
 """Where a test may kill the process: named places at which a power cut would hurt most."""
 
-from __future__ import annotations
-
 import os
 import signal
 

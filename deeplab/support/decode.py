@@ -4,8 +4,6 @@ Plain PNG files are decoded by libspng, which takes half the time, all others by
 decoders are not used: crafted files crash them.
 """
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 What has arrived lies in `NAME.part`; it moves to `NAME` once length and checksum fit.
 """
 
-from __future__ import annotations
-
 import http.client
 import os
 import re

@@ -3,8 +3,6 @@
 The objects in classes.json are examples; data/README.md explains the keys.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping

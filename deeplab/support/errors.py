@@ -10,8 +10,6 @@ Every error that a user can cause reads the same way::
 The class says who has to act and carries the exit code of the command line.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 from typing import TypeVar

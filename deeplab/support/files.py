@@ -6,8 +6,6 @@ file or the new one. `JsonLines` is the one file that grows, a log whose length 
 every checkpoint.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

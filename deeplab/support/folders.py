@@ -1,7 +1,5 @@
 """Where things lie and what a relative path means; folders that are written whole, or not."""
 
-from __future__ import annotations
-
 import glob
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What makes a picture file unreadable: damage, or more than is ever decoded."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PIL import Image

@@ -4,8 +4,6 @@ Decoders forgive: what is missing comes out grey. No checksum protects the coded
 only what is missing can be found here, not what was changed.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from math import ceil

@@ -1,7 +1,5 @@
 """Which files lie below a folder, by names that agree whatever system wrote them."""
 
-from __future__ import annotations
-
 import codecs
 import os
 import re

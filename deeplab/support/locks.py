@@ -1,7 +1,5 @@
 """One writer at a time: lock files that the kernel frees on any death, so that none is stale."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

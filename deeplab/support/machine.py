@@ -1,7 +1,5 @@
 """What differs between machines: a folder for sockets, threads, where children import from."""
 
-from __future__ import annotations
-
 import multiprocessing.util
 import os
 import tempfile

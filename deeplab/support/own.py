@@ -1,7 +1,5 @@
 """Names and files that are ours: nobody foresees them, and nothing leads from them elsewhere."""
 
-from __future__ import annotations
-
 import os
 import re
 import secrets

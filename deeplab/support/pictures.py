@@ -1,7 +1,5 @@
 """What a picture file is, by its first bytes, and its content if it may be decoded."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Decoders forgive: rows that are missing come out black, and wrong checksums of m
 passed over. Here every checksum is right and every row is there.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Where a checksum was published, length and checksum decide. Where none was, the 
 first file is recorded beside it in `NAME.sha256`, and later ones must equal it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import urllib.parse
 from dataclasses import dataclass

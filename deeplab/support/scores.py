@@ -1,7 +1,5 @@
 """Scores as JSON and people get them; one that is undefined is no number and says so."""
 
-from __future__ import annotations
-
 import math
 
 

@@ -1,7 +1,5 @@
 """Signals taken for the length of a block, and processes that end with their parent."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

@@ -1,7 +1,5 @@
 """Source code reduced to what it does, for hashes that better wording must not change."""
 
-from __future__ import annotations
-
 import ast
 import functools
 

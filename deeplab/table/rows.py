@@ -5,8 +5,6 @@ property. Published values: SSSegmentation, docs/modelzoo/deeplabv3/README.md.
 A dataset of one's own has four rows more, outside the table: those of VOC's recipe.
 """
 
-from __future__ import annotations
-
 import csv
 import fnmatch
 import functools
@@ -60,8 +58,7 @@ class Row:
 def load_rows() -> dict[str, Row]:
     """All rows by `row_id`, in the order of the table."""
     text = files("deeplab.table").joinpath("rows.csv").read_text(encoding="utf-8")
-    kinds = {"int": int, "float": float, "str": str}
-    rows = (Row(**{field.name: kinds[field.type](record[field.name]) for field in fields(Row)})
+    rows = (Row(**{field.name: field.type(record[field.name]) for field in fields(Row)})
             for record in csv.DictReader(text.splitlines()))
     return {row.row_id: row for row in rows}
 

@@ -1,7 +1,5 @@
 """What a finished run says about the published row, in one sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

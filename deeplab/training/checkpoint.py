@@ -5,8 +5,6 @@ checkpoint counts only when it is whole; a damaged newest one is set aside and t
 is used. Sample order and augmentation are functions of the seed, so that they need no saving.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

@@ -1,7 +1,5 @@
 """Checks for losses and weights that are not finite, and PyTorch's errors turned into ours."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import math

@@ -21,8 +21,6 @@ Without log, checkpoints, evaluations, signals, processes and mixed precision it
         optimizer.step()
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext

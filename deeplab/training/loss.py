@@ -6,8 +6,6 @@ differentiation keeps several such tensors. Here a strip of an image is upsample
 and its gradient brought back to feature resolution at once; only that small gradient is kept.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

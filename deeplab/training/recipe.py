@@ -4,8 +4,6 @@ Sources: the paper, Sec. 4.1, for the poly policy and the loss at full resolutio
 SSSegmentation, on which the published table rests, for everything else.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

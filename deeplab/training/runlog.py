@@ -1,7 +1,5 @@
 """`log.jsonl` of a run: loss and learning rate of logged steps, mIoU of evaluations."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ An exported network takes a normalised image of one size and gives logits of tha
 loaded again and compared before its file gets its name.
 """
 
-from __future__ import annotations
-
 import io
 import tempfile
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What weights say of their inputs and outputs, and whether the dataset's entry still says so."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

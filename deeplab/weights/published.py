@@ -5,8 +5,6 @@ first download is recorded and binds later ones (`deeplab.support.remote`). torc
 end in the start of their SHA-256.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from deeplab.model.network import ModelRow

@@ -4,8 +4,6 @@ A file of a thousand bytes may describe a tensor of a terabyte, by a stride of z
 compression or by naming one storage many times; reading it must cost no more than its size.
 """
 
-from __future__ import annotations
-
 import pickletools
 import stat
 import zipfile

@@ -57,7 +57,7 @@ def test_every_fact_of_a_row_is_the_published_one(dataset, depth, stride, miou):
 
 def test_facts_have_the_declared_types():
     for row in load_rows().values():
-        assert all(type(getattr(row, field.name)).__name__ == field.type
+        assert all(type(getattr(row, field.name)) is field.type
                    for field in dataclasses.fields(Row))
 
 
