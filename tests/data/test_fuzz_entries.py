@@ -2,12 +2,14 @@
 
 import copy
 import json
-import random
 
 import numpy as np
 import pytest
 from dataset_trees import save
+from hypothesis import given
+from hypothesis import strategies as st
 from mutate import COUNT
+from properties import JSON, TEXT, examples
 
 from deeplab.data.catalog import SegmentationDataset, load_label_set
 from deeplab.support.errors import DeeplabError
@@ -33,23 +35,26 @@ def places(value, path=()):
         yield from places(item, (*path, key))
 
 
-def changed(entry, rng):
+@st.composite
+def entries(draw):
     """The entry with one to three values replaced, removed, doubled or under another key."""
-    entry = copy.deepcopy(entry)
-    for _ in range(rng.choice((1, 1, 2, 3))):
-        *above, key = rng.choice([path for path in places(entry) if path])
+    entry = copy.deepcopy(ENTRY)
+    for _ in range(draw(st.integers(1, 3))):
+        *above, key = draw(st.sampled_from([path for path in places(entry) if path]))
         parent = entry
         for step in above:
             parent = parent[step]
-        kind = rng.randrange(4)
-        if kind == 0:
+        kind = draw(st.sampled_from(["replace", "remove", "double or rename"]))
+        if kind == "remove":
             del parent[key]
-        elif kind == 1 and isinstance(parent, dict):
+        elif kind == "replace":
+            parent[key] = copy.deepcopy(draw(st.sampled_from(ODD) | JSON))
+        elif isinstance(parent, dict):
             parent[str(key)[:-1] + "z"] = parent.pop(key)
-        elif kind == 1:
-            parent.append(copy.deepcopy(parent[key]))
         else:
-            parent[key] = copy.deepcopy(rng.choice(ODD))
+            parent.append(copy.deepcopy(parent[key]))
+        if not any(places(entry)):
+            break
     return entry
 
 
@@ -72,50 +77,54 @@ def read_all(path, data_root):
             assert samples[index][1].shape == (6, 9)
 
 
-def test_mutated_entries_give_samples_or_an_error_of_ours(tmp_path, data_root):
-    path, rng, errors = tmp_path / "leaf.json", random.Random(0), 0
+@examples(5 * COUNT)
+@given(entries())
+def test_mutated_entries_give_samples_or_an_error_of_ours(data_root, entry):
+    path = data_root.parent / "leaf.json"
+    path.write_text(json.dumps(entry))
+    try:
+        read_all(path, data_root)
+    except DeeplabError as error:
+        assert error.code.startswith("E-")
+
+
+def test_the_entry_as_it_is_gives_samples(data_root):
+    path = data_root.parent / "leaf.json"
     path.write_text(json.dumps(ENTRY))
     read_all(path, data_root)
-    for _ in range(5 * COUNT):
-        path.write_text(json.dumps(changed(ENTRY, rng)))
-        try:
-            read_all(path, data_root)
-        except DeeplabError as error:
-            errors += 1
-            assert error.code.startswith("E-")
-    assert errors > COUNT
 
 
 LINES = ["a", "b", "a.jpg", "photos/training/a.jpg labels/training/a.png", "", " ", "\t", "#", "..",
          "../up/secret", "/etc/passwd", "a b c", "é", "e\u0301", "\ufeff", "a\0", "A", "x" * 5000]
 
 
-def test_mutated_lists_give_samples_or_an_error_of_ours(tmp_path, data_root):
-    path, rng = tmp_path / "leaf.json", random.Random(0)
+@examples(5 * COUNT)
+@given(st.lists(st.sampled_from(LINES) | TEXT, max_size=4), st.sampled_from(["\n", "\r\n", "\r"]),
+       st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]))
+def test_mutated_lists_give_samples_or_an_error_of_ours(data_root, lines, end, encoding):
+    path, listed = data_root.parent / "leaf.json", data_root / "leaves/lists/train.txt"
     path.write_text(json.dumps(ENTRY))
-    listed = data_root / "leaves/lists/train.txt"
-    listed.parent.mkdir()
-    for _ in range(3 * COUNT):
-        end = rng.choice(("\n", "\r\n", "\r"))
-        content = end.join(rng.choices(LINES, k=rng.randrange(5)))
-        listed.write_bytes(content.encode(rng.choice(("utf-8", "utf-16", "utf-8-sig"))))
-        try:
-            read_all(path, data_root)
-        except DeeplabError as error:
-            assert error.code in ("E-LIST", "E-PAIR", "E-LAYOUT")
+    listed.parent.mkdir(exist_ok=True)
+    listed.write_bytes(end.join(lines).encode(encoding))
+    try:
+        read_all(path, data_root)
+    except DeeplabError as error:
+        assert error.code in ("E-LIST", "E-PAIR", "E-LAYOUT")
 
 
-def test_mutated_labels_give_train_ids_or_an_error_of_ours(tmp_path, data_root):
-    path, rng = tmp_path / "leaf.json", np.random.default_rng(0)
+@examples(5 * COUNT)
+@given(st.sampled_from([(6, 9), (6, 9), (6, 8), (1, 1), (6, 9, 3)]),
+       st.lists(st.integers(0, 255), min_size=1, max_size=4, unique=True), st.booleans(),
+       st.integers(0, 2**32 - 1))
+def test_mutated_labels_give_train_ids_or_an_error_of_ours(data_root, shape, values, indexed, seed):
+    path = data_root.parent / "leaf.json"
     path.write_text(json.dumps(ENTRY))
     samples = SegmentationDataset(load_label_set(path), data_root, "train")
-    for number in range(3 * COUNT):
-        shape = [(6, 9), (6, 9), (6, 8), (1, 1), (6, 9, 3)][number % 5]
-        values = rng.choice([0, 1, 2, 255, 3, 128][:4 + number % 3], shape)
-        save(samples.label_path(0), values, mode="P" if number % 2 and len(shape) == 2 else None)
-        try:
-            label = samples[0][1]
-        except DeeplabError as error:
-            assert error.code in ("E-LABEL", "E-SIZE")
-        else:
-            assert np.array_equal(label, values)
+    pixels = np.random.default_rng(seed).choice(values, shape)
+    save(samples.label_path(0), pixels, mode="P" if indexed and len(shape) == 2 else None)
+    try:
+        label = samples[0][1]
+    except DeeplabError as error:
+        assert error.code in ("E-LABEL", "E-SIZE")
+    else:
+        assert np.array_equal(label, pixels)

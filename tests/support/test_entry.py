@@ -3,9 +3,11 @@
 import contextlib
 import copy
 import json
-import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import JSON, examples
 
 from deeplab.data.labelset import parse_label_set
 from deeplab.support.entry import check_entry
@@ -18,7 +20,8 @@ ENTRY = {"title": "Leaves", "resize": [300, 200], "ignored": [9], "split_sizes":
                     "extra_labels": {"val": "more/{id}.png"}},
          "classes": [{"raw": 3, "name": "oak", "color": [0, 90, 0]},
                      {"raw": 1, "name": "elm", "color": [200, 255, 0]}]}
-SLIPS = [None, True, -1, 0, 1.5, 256, 10**30, "", "x", "\0", "../x", "/x", "C:/x", [], [255], [0, 0],
+SLIPS = [None, True, -1, 0, 1.5, 256, 10**30, "", "x", "\0", "../x", "/x", "C:/x", [], [255],
+         [0, 0],
          {}, {"train": 0}, {"x": None}, [[]], float("nan"), "{id}", "{id}{id}.png", "é/{id}.jpg"]
 
 
@@ -88,19 +91,21 @@ def places(value, path=()):
         yield from places(below, (*path, key))
 
 
-def test_whatever_is_put_anywhere_an_entry_is_read_or_refused_by_its_code():
-    rng, counts = random.Random(0), {True: 0, False: 0}
-    every = [path for path in places(ENTRY) if path]
-    for _ in range(3000):
-        entry = changed(rng.choice(every), rng.choice(SLIPS))
-        with contextlib.suppress(KeyError, IndexError, TypeError):  # the first slip took the place
-            entry = changed(rng.choice(every), rng.choice(SLIPS), entry)
-        try:
-            label_set = parse_label_set("leaf", json.loads(json.dumps(entry)), "leaf.json")
-            assert label_set.num_classes == len(label_set.palette) >= 2
-            assert label_set.lookup.shape == (256,) and label_set.raw_palette
-            counts[True] += 1
-        except UsageError as error:
-            assert error.code == "E-DATASET" and "leaf.json" in str(error)
-            counts[False] += 1
-    assert counts[False] > 2000 and counts[True] > 10
+CHANGES = st.lists(st.tuples(st.sampled_from([path for path in places(ENTRY) if path]),
+                             st.sampled_from(SLIPS) | JSON), min_size=1, max_size=3)
+
+
+@examples(3000)
+@given(CHANGES)
+def test_whatever_is_put_anywhere_an_entry_is_read_or_refused_by_its_code(changes):
+    entry = ENTRY
+    for path, value in changes:
+        with contextlib.suppress(KeyError, IndexError, TypeError):  # an earlier one took the place
+            entry = changed(path, value, entry)
+    try:
+        label_set = parse_label_set("leaf", json.loads(json.dumps(entry)), "leaf.json")
+    except UsageError as error:
+        assert error.code == "E-DATASET" and "leaf.json" in str(error)
+    else:
+        assert label_set.num_classes == len(label_set.palette) >= 2
+        assert label_set.lookup.shape == (256,) and label_set.raw_palette

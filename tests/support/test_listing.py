@@ -1,10 +1,13 @@
 """Every file below a folder is found by a name that agrees on any system; system files are told."""
 
-import random
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import examples
 
+from deeplab.support.errors import DataError
 from deeplab.support.listing import canonical, files_below, read_list
 
 KNOWN = {"p1": "photos/train/p1.jpg", "p 2": "photos/train/p 2.JPG",
@@ -51,12 +54,28 @@ def test_a_list_of_any_usual_form_leads_to_the_ids(tmp_path, lines, ids, encodin
     assert read_list(tmp_path / "train.txt", KNOWN) == ids
 
 
-def test_whatever_surrounds_a_path_its_id_is_found(tmp_path):
-    rng = random.Random(0)
-    for _ in range(2000):
-        id, file = rng.choice(list(KNOWN.items()))
-        form = rng.choice([id, file, f"./{file}", f"/disk/{file}", file.rpartition(".")[0],
-                           file.replace("/", "\\"), f"{file},mask.png", f"{file}\tmask.png"])
-        text = rng.choice(["", "  ", "\t"]) + form + rng.choice(["\n", "\r\n", "  \n", ""])
-        (tmp_path / "list").write_text(text, newline="")
-        assert read_list(tmp_path / "list", KNOWN) == [id], form
+def forms(file: str, id: str) -> list[str]:
+    """How a list may name the image `file` of sample `id`."""
+    return [id, file, f"./{file}", f"/disk/{file}", file.rpartition(".")[0],
+            file.replace("/", "\\"), f"{file},mask.png", f"{file}\tmask.png"]
+
+
+@examples(2000)
+@given(st.sampled_from([(id, form) for id, file in KNOWN.items() for form in forms(file, id)]),
+       st.sampled_from(["", "  ", "\t"]), st.sampled_from(["\n", "\r\n", "  \n", ""]))
+def test_whatever_surrounds_a_path_its_id_is_found(tmp_path, named, before, after):
+    id, form = named
+    (tmp_path / "list").write_text(before + form + after, encoding="utf-8", newline="")
+    assert read_list(tmp_path / "list", KNOWN) == [id]
+
+
+@examples(2000)
+@given(st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
+def test_whatever_the_bytes_a_list_gives_one_id_a_line_or_is_no_text(tmp_path, content):
+    (tmp_path / "list").write_bytes(content)
+    try:
+        ids = read_list(tmp_path / "list", KNOWN)
+    except DataError as error:
+        assert error.code == "E-LIST"
+    else:
+        assert all(id == id.strip() != "" for id in ids)
