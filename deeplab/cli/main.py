@@ -13,7 +13,7 @@ from deeplab import __version__
 from deeplab.cli.data import data
 from deeplab.cli.options import AGAIN, DATA_ROOT, PROFILE, RESULTS, option, run_options
 from deeplab.cli.weights import evaluate, predict, weights
-from deeplab.support.errors import DeeplabError
+from deeplab.support.errors import DeeplabError, Stopped
 
 
 class ErrorsAsText(click.Group):
@@ -25,6 +25,11 @@ class ErrorsAsText(click.Group):
         except DeeplabError as error:
             if context.params.get("debug"):
                 raise
+            click.echo(str(error), err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            error = Stopped.of("E-STOPPED", "stopped as asked",
+                               do="run the same command again: it goes on from what is there")
             click.echo(str(error), err=True)
             sys.exit(error.exit_code)
 

@@ -111,7 +111,7 @@ def run_rows(configs: list[RunConfig], *, jobs: int | None = None, again: bool =
 
     No two rows share a GPU, whatever `jobs` says. Returns the exit code of each that was started.
 
-    After Ctrl-C, SIGTERM or SIGUSR1 no more rows start, and the running ones save and stop.
+    After Ctrl-C or another of `SIGNALS` no more rows start, and the running ones save and stop.
     """
     check_clone()
     free = gpu_slots(configs)
@@ -141,7 +141,7 @@ def run_rows(configs: list[RunConfig], *, jobs: int | None = None, again: bool =
 
 
 def interruptible() -> contextlib.AbstractContextManager[None]:
-    """A context in which SIGTERM and SIGUSR1 raise `KeyboardInterrupt`, as Ctrl-C does."""
+    """A context in which all `SIGNALS` raise `KeyboardInterrupt`, as Ctrl-C does."""
     return signal_handler(signal.default_int_handler)
 
 

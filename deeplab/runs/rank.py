@@ -6,18 +6,20 @@ By hand, on each node::
 """
 
 import json
+import os
 import sys
 
 from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment, device_of
 from deeplab.runs.launch import process_group
 from deeplab.support.errors import UsageError
-from deeplab.support.signals import die_with_parent
+from deeplab.support.signals import die_with, die_with_parent
 
 
 def main(parameters: str) -> None:
     """Train the run of these `parameters` (JSON, those of `row.ipynb`) with the other ranks."""
     die_with_parent()
+    die_with(os.getppid())  # torchrun that somebody started: a dead one leaves no rank behind
     config = RunConfig.of(**json.loads(parameters))
     with process_group(config.folder, device=device_of(config)) as ranks:
         if ranks.world != config.world:

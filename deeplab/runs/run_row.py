@@ -124,7 +124,7 @@ def _set_aside(folder: Path, code: str) -> None:
 
 @contextmanager
 def forwarded_signals(folder: Path) -> Iterator[None]:
-    """Pass SIGINT, SIGTERM and SIGUSR1 on to the training as a request to save and stop.
+    """Pass signals (`support.signals.SIGNALS`) on to the training as a request to save and stop.
 
     Raises `Stopped` if nothing trains, or when a signal comes again two seconds later.
     """

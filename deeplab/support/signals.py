@@ -4,24 +4,34 @@ import contextlib
 import ctypes
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, kill, preemption
+# Ctrl-C, kill, a closed terminal, preemption
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 PARENT = "DEEPLAB_PARENT"  # names the process with which a child wants to end
+KERNEL_PARENT = "JPY_PARENT_PID"  # in which Jupyter names the process that started a kernel
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @contextlib.contextmanager
 def signal_handler(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Let `handler` take SIGINT, SIGTERM and SIGUSR1 inside the block; the earlier ones return.
+    """Let `handler` take `SIGNALS` inside the block; the earlier ones return.
 
-    Outside the main thread signals cannot be caught; then nothing is.
+    SIGHUP is left alone where it is ignored, as nohup does. Outside the main thread signals
+    cannot be caught; then nothing is.
     """
+    def take(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _leave_terminal()
+        handler(number, frame)
+
     is_main = threading.current_thread() is threading.main_thread()
-    previous = {number: signal.signal(number, handler) for number in SIGNALS if is_main}
+    previous = {number: signal.signal(number, take) for number in SIGNALS
+                if is_main and not _is_ignored(number)}
     try:
         yield
     finally:
@@ -29,15 +39,34 @@ def signal_handler(handler: Callable[[int, FrameType | None], object]) -> Iterat
             signal.signal(number, before)
 
 
+def _is_ignored(number: int) -> bool:
+    return number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
+
+
+def _leave_terminal() -> None:
+    """Let what is printed from now on go nowhere: writing to a closed terminal is an error."""
+    for output in (1, 2):
+        with contextlib.suppress(OSError):  # it may not be open
+            if stat.S_ISCHR(os.fstat(output).st_mode):  # isatty() says no of a closed one
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, output)
+                os.close(nowhere)
+
+
 def die_with_parent() -> None:
     """End this process, by SIGKILL, as soon as the one ends that started it.
 
     Without this a killed runner would leave its training running, unseen. The starter gives
     its process id in $DEEPLAB_PARENT; without it, and on other systems than Linux, nothing
-    happens.
+    happens. The kernel of a notebook that somebody else started (papermill, JupyterLab) gets
+    SIGUSR1 instead, a request to save: its terminal, which it does not share, may have closed.
     """
     parent = os.environ.pop(PARENT, None)
-    if parent is None or sys.platform != "linux":
+    if sys.platform != "linux":
+        return
+    if parent is None:
+        if os.environ.get(KERNEL_PARENT) == str(os.getppid()):
+            _on_parents_end(signal.SIGUSR1)
         return
     die_with(int(parent))
     if os.getppid() != int(parent):  # it ended before we asked
@@ -51,4 +80,8 @@ def die_with(parent: int, worker: int | None = None) -> None:
     every five seconds only, and hold its lock meanwhile.
     """
     if sys.platform == "linux" and os.getppid() == parent:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _on_parents_end(signal.SIGKILL)
+
+
+def _on_parents_end(number: int) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -16,7 +16,7 @@ SAME_REQUEST_SECONDS = 2.0  # further signals within are the same request, sent 
 
 
 class StopRequest:
-    """Context in which SIGINT, SIGTERM and SIGUSR1 set `requested` instead of ending the process.
+    """Context in which `SIGNALS` set `requested` instead of ending the process.
 
     A signal two seconds later acts at once as it would have without us: nothing is lost, since
     the last checkpoint is whole. Outside the main thread nothing is caught.

@@ -59,6 +59,14 @@ def test_every_command_explains_itself_and_every_option(words):
             assert option.help, f"{words} {option.name} has no help"
 
 
+def test_a_second_ctrl_c_is_a_stop_too(monkeypatch):
+    def pressed(*arguments, **options):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(run_row_module, "run_row", pressed)
+    result = fails("run", "voc_r50_d8", code=75, text="E-STOPPED stopped as asked")
+    assert "Aborted" not in result.output
+
+
 def test_the_version_is_the_packages():
     assert invoke("--version").output.strip().endswith(__version__)
 

@@ -20,6 +20,7 @@ from deeplab.runs import fingerprint, notebook, run_row
 from deeplab.support.errors import DataError, KernelDied, LockedError, Stopped, UsageError
 from deeplab.support.files import read_json, write_json
 from deeplab.support.locks import is_locked, locked
+from deeplab.support.signals import SIGNALS
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +248,7 @@ def test_an_out_of_memory_kill_is_told_from_other_deaths(tmp_path):
     assert notebook.out_of_memory_kills() >= 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_when_nothing_trains_stops_the_row(tmp_path, number):
     before = signal.getsignal(number)
     with pytest.raises(Stopped, match="E-STOPPED"), run_row.forwarded_signals(tmp_path):

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -43,3 +45,44 @@ def test_outside_the_main_thread_nothing_is_caught():
     thread.start()
     thread.join()
     assert seen == [(True, False)]
+
+
+def test_a_signal_that_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopRequest() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+KERNEL = """
+import os, sys, time
+from deeplab.support.signals import die_with_parent
+from deeplab.training.signals import StopRequest
+with StopRequest() as stop:
+    die_with_parent()
+    print("begun", flush=True)
+    while not stop.requested:
+        time.sleep(0.02)
+print("saved", flush=True)
+"""
+STARTER = """
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]],
+                         env=os.environ | {sys.argv[2]: str(os.getpid())})
+child.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process of its parent's end")
+@pytest.mark.parametrize(("variable", "said"), [("JPY_PARENT_PID", "begun\nsaved\n"),
+                                                ("DEEPLAB_PARENT", "begun\n")])
+def test_a_killed_papermill_asks_its_kernel_to_save_and_a_killed_runner_ends_it(variable, said):
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, KERNEL, variable],
+                               stdout=subprocess.PIPE, text=True)
+    begun = starter.stdout.readline()
+    starter.kill()
+    assert begun + starter.stdout.read() == said  # the end of the pipe is the end of both
+    starter.wait()
