@@ -26,11 +26,11 @@ def config(data_root, tmp_path):
 class Terminal:
     """A process whose controlling terminal this is."""
 
-    def __init__(self, words, variables):
+    def __init__(self, words, variables, folder="."):
         self.process, self.master = pty.fork()
         if self.process == 0:
+            os.chdir(folder)
             os.execvpe(words[0], words, variables)
-        self.code = None
 
     def close(self):
         """Close the window; returns what the process ended with, within 30 seconds."""
@@ -81,8 +81,8 @@ def test_a_row_is_saved_and_goes_on(config, data_root, tmp_path, is_table):
     assert row_digest(config.folder) == references[ROWS[0]]
 
 
-def test_nohup_is_left_alone(config):
+def test_nohup_is_left_alone(config, tmp_path):
     terminal = Terminal(["nohup", *command(*config.command)],
-                        environment(TEST_QUICK="1", TEST_PAUSE="0.1"))
+                        environment(TEST_QUICK="1", TEST_PAUSE="0.1"), tmp_path)
     wait_for_step(config)
     assert terminal.close() == 0 and (config.folder / "result.json").exists()

@@ -34,7 +34,8 @@ def small(monkeypatch):
     monkeypatch.setitem(PROFILES, "demo", PROFILES["demo"])
     shrink()
     monkeypatch.setattr(run_row, "execute", execute_here)
-    monkeypatch.setattr(fingerprint, "code_identity", lambda: ["this code"])  # whoever edits it meanwhile
+    # whoever edits the code meanwhile
+    monkeypatch.setattr(fingerprint, "code_identity", lambda: ["this code"])
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
@@ -258,7 +259,8 @@ def test_a_signal_when_nothing_trains_stops_the_row(tmp_path, number):
 
 
 def test_a_signal_is_passed_on_to_the_process_that_trains(tmp_path):
-    script = ("import sys, time; from pathlib import Path; from deeplab.support.locks import locked\n"
+    script = ("import sys, time; from pathlib import Path\n"
+              "from deeplab.support.locks import locked\n"
               "from deeplab.training.signals import StopRequest\n"
               "with StopRequest() as stop, locked(Path(sys.argv[1])):\n"
               "    print('ready', flush=True)\n"
