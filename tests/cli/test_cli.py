@@ -114,7 +114,8 @@ def test_debug_shows_the_traceback(monkeypatch):
 def test_a_run_that_another_process_has_ends_with_7(tmp_path):
     config = RunConfig.of(row_id="voc_r50_d8", results_root=tmp_path)
     with locked(config.folder / "lock"):
-        fails("run", "voc_r50_d8", "--results", tmp_path, code=7, text=f"found: pid {os.getpid()} on")
+        fails("run", "voc_r50_d8", "--results", tmp_path, code=7,
+              text=f"found: pid {os.getpid()} on")
 
 
 def test_a_result_that_is_damaged_ends_with_3_and_its_name(tmp_path):

@@ -162,7 +162,8 @@ def test_a_move_aside_that_was_killed_is_finished(data_root, tmp_path):
 
 def test_a_change_during_the_run_is_noticed(references, data_root, tmp_path, monkeypatch):
     config, answers = config_of(ROWS[0], tmp_path, data_root), [["old"], ["old"], ["new"]]
-    monkeypatch.setattr(fingerprint, "code_identity", lambda: answers.pop(0) if answers else ["new"])
+    monkeypatch.setattr(fingerprint, "code_identity",
+                        lambda: answers.pop(0) if answers else ["new"])
     answers.pop(0)
     with pytest.raises(UsageError, match="E-CHANGED(.|\n)*found: code"):
         run_row.run_row(config)
@@ -225,7 +226,8 @@ def draft_of(folder, *counts):
 
 def test_a_notebook_whose_kernel_died_says_so(tmp_path):
     error = KernelDied.of("E-KERNEL", "the kernel <died>")
-    notebook.publish_notebook(draft_of(tmp_path, 1, None, None), tmp_path / "notebook.ipynb", error=error)
+    notebook.publish_notebook(draft_of(tmp_path, 1, None, None), tmp_path / "notebook.ipynb",
+                              error=error)
     kept = nbformat.read(tmp_path / "notebook.ipynb", as_version=4)
     nbformat.validate(kept)
     assert "did not end" in kept.cells[0].source and "&lt;died&gt;" in kept.cells[0].source
