@@ -93,12 +93,7 @@ def _entry(name: str, folder: Path, found: Found, named: Sequence[ClassLine],
 def _values(folder: Path, found: Found) -> tuple[
         Counter[int], Counter[int], bytes, bool]:
     """Pixels and images of each value, the first palette, and whether only some were read."""
-    pattern = found.labels.partition("{id}")[2].rpartition(".")[2]
-    place = found.labels.partition("{id}")[0].rpartition("/")[0]
-    wanted = [place.replace("{split}", part) for part in found.splits.values()] or [place]
-    files = [path for base in wanted for name in sorted(files_below(folder / base).files)
-             if (path := folder / base / name).suffix.lower() == f".{pattern}"
-             and _is_label(path, found)]
+    files = [folder / name for name in found.label_files]
     step = -(-len(files) // MOST_READ)
     counts: Counter[int] = Counter()
     images: Counter[int] = Counter()
@@ -107,11 +102,6 @@ def _values(folder: Path, found: Found) -> tuple[
         counts.update(dict(zip(values.tolist(), pixels.tolist(), strict=True)))
         images.update(values.tolist())
     return counts, images, index_palette(files[0]), step > 1
-
-
-def _is_label(path: Path, found: Found) -> bool:
-    before, _, after = found.labels.rpartition("/")[2].partition("{id}")
-    return path.name.startswith(before) and path.name.lower().endswith(after.lower())
 
 
 def _classes(counts: Mapping[int, int], lines: Sequence[ClassLine],

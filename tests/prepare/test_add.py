@@ -1,6 +1,7 @@
 """A stranger's folder of photographs and labels becomes a dataset, and what it holds is told."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from deeplab.cli.main import main
 from deeplab.data.catalog import SegmentationDataset, get_dataset
+from deeplab.prepare import look
 from deeplab.prepare.add import voc_colour
 from deeplab.prepare.class_file import read_classes, with_values
 from deeplab.support.errors import DataError
@@ -51,7 +53,10 @@ def invoke(*words, code=0):
     ("{}/photos/p{{}}.jpg", "{}/masks/p{{}}.png"), ("photos/{}/p{{}}.JPG", "labels/{}/p{{}}.png"),
     ("{}/p{{}}.jpg", "{}/p{{}}_mask.png"), ("{}/img/p{{}}.png", "{}/ann/p{{}}_L.png"),
     ("x/{}/p{{}}.jpg", "x/{}_labels/p{{}}.png"), ("{}/p{{}}.jpg", "{}/seg_p{{}}.png"),
-    ("{}_images/p{{}}.jpg", "{}_masks/p{{}}.png"), ("img-{}/p{{}}.jpg", "lab-{}/p{{}}.png")])
+    ("{}_images/p{{}}.jpg", "{}_masks/p{{}}.png"), ("img-{}/p{{}}.jpg", "lab-{}/p{{}}.png"),
+    ("{}/p{{}}/image.jpg", "{}/p{{}}/mask.png"), ("{}/p{{}}.png", "{}annot/p{{}}.png"),
+    ("img/{}/ulm/p{{}}.jpg", "lab/{}/ulm/p{{}}_gt_ids.png"), ("{}/p{{}}.jpg", "all/p{{}}.png"),
+    ("{}/image{{}}.jpg", "{}/label{{}}.png"), ("{}/p{{}}.jpg", "maps/{}/p{{}}mask.png")])
 def test_a_layout_with_splits_is_found_and_read(make, tmp_path, images, labels):
     for split, count in (("train", 9), ("valid", 3)):
         folder = make(images.format(split), labels.format(split), count)
@@ -63,6 +68,45 @@ def test_a_layout_with_splits_is_found_and_read(make, tmp_path, images, labels):
     assert "0 problems" in invoke("data", "verify", "plants", "--data-root", tmp_path)
     with Image.open(tmp_path / "sets/plants.png") as sheet:
         assert sheet.width == 4 * 320
+
+
+@pytest.mark.parametrize("images, labels", [
+    ("p{}/image.jpg", "p{}/mask.png"), ("p{}_json/img.png", "p{}_json/label.png"),
+    ("img_{}.jpg", "mask_{}.png"), ("p{}.jpg", "p{}_mask.png"), ("a/p{}.jpg", "b/p{}-1.png"),
+    ("ds/img/p{}.jpg", "ds/masks_machine/p{}.png"), ("p{}.JPEG", "labels/p{}.jpg.png")])
+def test_a_layout_without_splits_is_found_and_read(make, tmp_path, images, labels):
+    said = invoke("data", "add", "plants", make(images, labels, 10))
+    assert "train: 8 images" in said and "val: 2 images" in said and "left out" not in said
+    assert "0 problems" in invoke("data", "verify", "plants", "--data-root", tmp_path)
+
+
+def test_many_files_in_few_folders_are_soon_looked_at():
+    by_pattern = {}
+    for number in range(2000):
+        for file in (f"im/train/ulm/ulm_{number}_im.png", f"gt/train/ulm/ulm_{number}_gt.png"):
+            for pattern, named in look._patterns(file):
+                by_pattern.setdefault(pattern, []).append(named)
+    begin = time.process_time()
+    best = look._pairs(by_pattern)[0]
+    assert [*map(str, best)] == ["im/{split}/ulm/{id}_im.png", "gt/{split}/ulm/{id}_gt.png"]
+    assert time.process_time() - begin < 5
+
+
+def test_photographs_of_several_folders_are_one_dataset(make, tmp_path):
+    make("img/ulm/p{}.jpg", "lab/ulm/p{}.png", 4)
+    said = invoke("data", "add", "plants", make("img/bonn/p{}.jpg", "lab/bonn/p{}.png", 6))
+    assert "photographs: img/{id}.jpg" in said and "train: 8 images" in said
+    assert "bonn/p0" in (tmp_path / "plants/splits/train.txt").read_text() + (
+        tmp_path / "plants/splits/val.txt").read_text()
+
+
+def test_what_is_no_part_of_the_layout_is_told(make):
+    make("img/p{}.jpg", "lab/p{}.png", 10)
+    make("previews/v{}x.jpg", "colour/p{}.png", 3, in_colour=True)
+    (folder := make("img/q{}.jpg", "lab/p{}.png", 1))
+    said = invoke("data", "add", "plants", folder)
+    assert "left out: 3 photos in previews" in said and "left out: 3 masks in colour" in said
+    assert "left out: 1 photographs without a label" in said
 
 
 def test_without_splits_every_fifth_image_is_for_validation(make, tmp_path):

@@ -48,6 +48,15 @@ def test_a_kill_at_a_named_point_changes_no_bit(reference, tmp_path, point):
     assert run_digest(tmp_path) == run_digest(reference)
 
 
+@pytest.mark.parametrize("years", [-30, 30])
+def test_a_clock_that_jumped_changes_no_bit(reference, tmp_path, years):
+    assert in_child(toy_train, tmp_path, crash="step:5") == KILLED
+    for path in [*tmp_path.rglob("*")]:
+        os.utime(path, (then := time.time() + years * 365 * 86_400, then))
+    assert in_child(toy_train, tmp_path) == 0
+    assert run_digest(tmp_path) == run_digest(reference)
+
+
 def test_chains_of_kills_change_no_bit(reference, tmp_path):
     rng, mid_epoch, hits = random.Random(0), 0, 0
     for chain in range(4):
