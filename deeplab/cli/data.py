@@ -109,7 +109,9 @@ def pack(dataset: str, data_root: Path | None, splits: tuple[str, ...]) -> None:
     """Decode DATASET once into a file per split, from which training then reads.
 
     Takes 4 bytes of disk per pixel. Worth it for Cityscapes, whose PNG files take longer to
-    decode than a sample takes otherwise; samples stay the same to the byte.
+    decode than a sample takes otherwise; samples stay the same to the byte. Where the data cannot
+    be written to, $DEEPLAB_PACKS names the folder of packs, for this command and for those that
+    read them.
     """
     from tqdm import tqdm
 

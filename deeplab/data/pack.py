@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 
 from deeplab.support.errors import DataError
 from deeplab.support.files import atomic_write
+from deeplab.support.folders import absolute
 
 FORMAT = "deeplab pack 1"
 LENGTH = 8  # bytes at the end that hold the length of the index
@@ -40,8 +42,9 @@ class Source(NamedTuple):
 
 
 def pack_path(root: Path, name: str, split: str) -> Path:
-    """Where the pack of a split of dataset `name` lies below the dataset's root."""
-    return root / PACKS / f"{name}-{split}.pack"
+    """Where the pack of a split of dataset `name` lies: below its root, or in $DEEPLAB_PACKS."""
+    elsewhere = os.environ.get("DEEPLAB_PACKS")  # for data that cannot be written to
+    return (absolute(elsewhere) if elsewhere else root / PACKS) / f"{name}-{split}.pack"
 
 
 def write_pack(path: Path, samples: Iterable[tuple[np.ndarray, np.ndarray]],

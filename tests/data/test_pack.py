@@ -125,3 +125,15 @@ def test_the_command_packs_every_split_or_those_named(tree):
     assert result.exit_code == 0, result.output
     assert {path.name for path in (tree.root / "packed").iterdir()} >= {
         "voc-trainaug.pack", "voc-val.pack"}
+
+
+def test_packs_of_data_that_cannot_be_written_lie_elsewhere(tree, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEEPLAB_PACKS", "packs")
+    words = "pack", "voc", "--data-root", str(tree.root), "--split", "train"
+    done = CliRunner().invoke(data, words)
+    assert done.exit_code == 0 and str(tmp_path / "packs/voc-train.pack") in done.output
+    assert opened(tree).packed.path == tmp_path / "packs/voc-train.pack"
+    assert not (tree.root / "packed").exists()
+    monkeypatch.delenv("DEEPLAB_PACKS")
+    assert opened(tree).packed is None
