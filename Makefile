@@ -5,14 +5,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: table test lab example fuzz clean
+.PHONY: table test test-cluster lab example fuzz clean
 
 table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo profile
 	$(BIN)/deeplab table
 
 test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a time in two processes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests notebooks --nbval-lax --nbval-current-env \
-		--nbval-cell-timeout=120 --ignore=notebooks/row.ipynb --ignore=notebooks/report.ipynb
+		--nbval-cell-timeout=120 --ignore=notebooks/row.ipynb --ignore=notebooks/report.ipynb \
+		--ignore=tests/cluster
+
+test-cluster: $(VENV)/ready  ## rows on a real SLURM, skipped where Debian's packages of it are missing
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 tests/cluster
 
 fuzz: $(VENV)/ready  ## a million mutated pictures, weights, archives and texts through their readers
 	DEEPLAB_FUZZ=50000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -k mutated tests

@@ -7,6 +7,7 @@ must be the same for all machines. Needs `pip install "deeplab[cluster]"`.
 
 import contextlib
 import shlex
+import sys
 import time
 import uuid
 from collections import Counter
@@ -15,18 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from deeplab.runs.batch import (POLL_SECONDS, SAVE_SECONDS, Job, LiveTable, interruptible,
-                                longest_first, row_command, start_row, summary)
+                                longest_first, row_command, summary)
 from deeplab.runs.config import RunConfig
 from deeplab.runs.sbatch import JobRequest
-from deeplab.runs.slurm import Keeper, check_submission, dask_imports, job_end, slurm_cluster
-from deeplab.support.errors import KernelDied, LockedError, Stopped, UsageError
+from deeplab.runs.slurm import SILENT_SECONDS, Keeper, check_submission, dask_imports, slurm_cluster
+from deeplab.support.errors import KernelDied, Stopped, UsageError
 from deeplab.support.files import open_output
 from deeplab.support.machine import core_count
 
 MOST_LOST_WORKERS = 20  # while they hold one row; Dask's own 3 blames the row too soon
 MOST_RESUBMITS = 50  # of a row that stopped with 75, e.g. at the end of its SLURM job
-LOCK_LEASE_SECONDS = 120  # after which a network disk frees the lock of a lost machine
-SAVE_BEFORE_END_SECONDS = 600  # before the end of a SLURM job its row saves and stops
 CONNECT_SECONDS = 20  # seconds in which a scheduler must answer
 
 
@@ -45,21 +44,24 @@ def run_on_cluster(configs: list[RunConfig], where: str, request: JobRequest, *,
     logs = configs[0].results_root / "slurm"
     with (_connected(where, request, size, directives, logs, say) as (client, look),
           interruptible()):
-        from distributed import Event
-        name, tries = f"deeplab-stop-{uuid.uuid4()}", Counter()  # no other table's
-        stop = Event(name, client=client)
+        keeper, tries = f"deeplab-{uuid.uuid4()}", Counter()  # no other table's
+        _keep_rows(client, keeper)
         _check_tokens(client, waiting)
-        running = {_submit(client, job, name, request): job for job in waiting}
+        running = {_submit(client, job, keeper, request): job for job in waiting}
         try:
             while running:
                 time.sleep(POLL_SECONDS)
                 for future, job in [item for item in running.items() if item[0].done()]:
                     del running[future]
+                    if future.cancelled():
+                        _await_scheduler(client, keeper, say)
+                        running[_submit(client, job, keeper, request)] = job
+                        continue
                     job.code = _exit_code(future, job)
                     future.release()  # or Dask would compute a finished row again
                     tries[job.name] += 1
                     if job.code == Stopped.exit_code and tries[job.name] < MOST_RESUBMITS:
-                        running[_submit(client, job, name, request)] = job
+                        running[_submit(client, job, keeper, request)] = job
                         continue
                     ended.append(job)
                     screen.ended(job)
@@ -67,27 +69,12 @@ def run_on_cluster(configs: list[RunConfig], where: str, request: JobRequest, *,
                 screen.show()
         except KeyboardInterrupt:
             say("\nstopping: the running rows save their state")
-            stop.set()
+            _take_back(client, keeper)
             _wait(running)
             ended += running.values()
+        else:
+            _take_back(client, keeper)
     return summary(ended, len(configs), time.monotonic() - begin, say)
-
-
-def run_remote(command: list[str], log: str, threads: int, stop_name: str) -> int:
-    """Run `deeplab command` on a worker and return its exit code; Dask calls this."""
-    from distributed import Event
-    stop, end = Event(stop_name), job_end()
-    patience = time.monotonic() + LOCK_LEASE_SECONDS
-    while True:
-        process, is_told = start_row(command, Path(log), threads), False
-        while process.poll() is None:
-            time.sleep(POLL_SECONDS)
-            if not is_told and (time.time() > end - SAVE_BEFORE_END_SECONDS or stop.is_set()):
-                process.terminate()
-                is_told = True
-        if process.returncode != LockedError.exit_code or time.monotonic() > patience:
-            return process.returncode
-        time.sleep(5)
 
 
 def dry_run_text(configs: list[RunConfig], where: str | None, request: JobRequest,
@@ -106,11 +93,27 @@ def _connected(where: str, request: JobRequest, jobs: int, directives: Sequence[
     """A client of the cluster and what looks after its jobs; a cluster of ours also ends."""
     if where != "slurm":
         with _client(where) as client:
-            yield client, lambda rows: None
+            yield client, Watcher(client, say).look
         return
     with (slurm_cluster(request, directives, logs) as cluster, _client(cluster) as client):
         check_submission(cluster.job_script())
         yield client, Keeper(cluster, jobs, say).look
+
+
+class Watcher:
+    """Says so when a scheduler has had no worker for a while: nobody waits in silence."""
+
+    def __init__(self, client: Any, say: Callable[[str], None]):
+        self.client, self.say, self._heard = client, say, time.monotonic()
+
+    def look(self, rows: int) -> None:
+        """Look for workers for `rows` rows, as the client last heard of them."""
+        if self.client.scheduler_info()["workers"]:
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > SILENT_SECONDS:
+            self._heard = time.monotonic()
+            self.say(f"{rows} rows wait for a worker: dask worker "
+                     f"{self.client.scheduler.address} --no-nanny --nthreads 1")
 
 
 def _client(address: Any) -> Any:
@@ -140,14 +143,48 @@ def _check_tokens(client: Any, jobs: list[Job]) -> None:
                                "with --gpus")
 
 
-def _submit(client: Any, job: Job, stop_name: str, request: JobRequest) -> Any:
+def _await_scheduler(client: Any, keeper: str, say: Callable[[str], None]) -> None:
+    """Wait for a scheduler that was lost; raises `Stopped` (E-CLUSTER) if it does not come back.
+
+    Its workers have let their rows save, and end. A row of a worker that does not know of it
+    yet is locked, which `run_remote` waits for.
+    """
+    address, deadline = client.scheduler.address, time.monotonic() + 2 * CONNECT_SECONDS
+    while client.status == "connecting" and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    if client.status != "running":
+        raise Stopped.of("E-CLUSTER", "the scheduler is gone; its workers let their rows save",
+                         found=f"no answer from {address}",
+                         do="start it and its workers again, then go on with: deeplab "
+                            f"{shlex.join(sys.argv[1:])}")
+    say(f"the scheduler at {address} is back; its rows go on when workers join it")
+    _keep_rows(client, keeper)
+
+
+def _keep_rows(client: Any, keeper: str) -> None:
+    """Give the plugin of this table to all workers, present and future."""
+    from deeplab.runs.worker import RowKeeper  # which needs the optional Dask
+    client.register_plugin(RowKeeper(), name=keeper)
+
+
+def _take_back(client: Any, keeper: str) -> None:
+    """Take the plugin of this table from all workers, which end its rows; wait until it is done.
+
+    A worker that cannot be reached, or a lost scheduler, has its rows saved already.
+    """
+    with contextlib.suppress(OSError, RuntimeError, ValueError, TimeoutError):
+        client.unregister_worker_plugin(name=keeper)
+
+
+def _submit(client: Any, job: Job, keeper: str, request: JobRequest) -> Any:
     """Give a row to the first worker with enough GPU tokens; to any, if none has tokens."""
+    from deeplab.runs.worker import run_remote
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     has_tokens = any("GPU" in worker["resources"] for worker in workers) or not workers
     rows_at_once = max(Counter(worker["host"] for worker in workers).values(), default=1)
     threads = max(1, (core_count() if workers else request.cores) // rows_at_once)
     return client.submit(run_remote, row_command(job.config, job.again),
-                         str(job.log.absolute()), threads, stop_name,
+                         str(job.log.absolute()), threads, keeper,
                          key=f"{job.name}-{uuid.uuid4()}",
                          pure=False,
                          resources={"GPU": job.config.gpus or 1} if has_tokens else None)

@@ -34,17 +34,22 @@ def dask_imports() -> Iterator[None]:
 def slurm_cluster(request: JobRequest, directives: Sequence[str], logs: Path) -> Any:
     """A Dask cluster whose workers are SLURM jobs of the size of `request`, none yet.
 
-    What the workers say goes to the folder `logs`.
+    What the workers say goes to the folder `logs`. The scheduler listens where Dask's own
+    configuration says (`jobqueue.slurm.interface`, `scheduler-options`), else on all interfaces;
+    its pages are for this machine alone, and the workers have none.
     """
     with dask_imports():
         import dask
         from dask_jobqueue import SLURMCluster
     dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_WORKER_TIMEOUT})
+    options = dask.config.get("jobqueue.slurm.scheduler-options", None) or {}
     return SLURMCluster(cores=1, processes=1, job_cpu=request.cores,
                         memory=f"{request.memory_gb}GB", walltime=request.walltime, nanny=False,
                         log_directory=str(logs),
                         job_extra_directives=[*request.gres, *directives],
-                        worker_extra_args=["--resources", f"GPU={max(1, request.gpus)}"])
+                        scheduler_options={"dashboard_address": "127.0.0.1:0"} | options,
+                        worker_extra_args=["--resources", f"GPU={max(1, request.gpus)}",
+                                           "--no-dashboard"])
 
 
 def check_submission(script: str) -> None:
@@ -63,16 +68,20 @@ def check_submission(script: str) -> None:
                             do="correct the --directive; --dry-run prints the job script")
 
 
-def job_end() -> float:
-    """When the SLURM job that this process is part of ends, seconds since 1970; else infinity."""
+def job_times() -> tuple[float, float]:
+    """When the SLURM job that this process is part of began and ends, seconds since 1970.
+
+    0 and infinity outside of a job, or in one without a limit.
+    """
     job = os.environ.get("SLURM_JOB_ID")
     if not job:
-        return float("inf")
-    text = _said("squeue", "--noheader", "--jobs", job, "--format", "%e")
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:  # N/A: no limit
-        return float("inf")
+        return 0.0, float("inf")
+    words = _said("squeue", "--noheader", "--jobs", job, "--format", "%S|%e")
+    with contextlib.suppress(ValueError):  # N/A: no limit; or no answer
+        start, end = (datetime.fromisoformat(text).timestamp() for text in words.split("|"))
+        return start, end
+    return (float(os.environ.get("SLURM_JOB_START_TIME", 0)),
+            float(os.environ.get("SLURM_JOB_END_TIME", "inf")))
 
 
 class Keeper:

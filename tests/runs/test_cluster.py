@@ -3,24 +3,22 @@
 import importlib.util
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
-import time
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from small_table import (ROWS, config_of, damaged_files, draw_twins, environment, logged_step,
-                         reference_digests, row_digest)
+from dask_machine import DaskMachine, free_port, parent_of, wait_for_row
+from small_table import (ROWS, config_of, damaged_files, draw_twins, reference_digests,
+                         row_digest)
 
 from deeplab.cli.main import main
 from deeplab.runs import cluster
 from deeplab.runs.cluster import dry_run_text, run_on_cluster
 from deeplab.runs.sbatch import JobRequest
 from deeplab.support.errors import DataError, UsageError
-from deeplab.support.locks import owner
 
 SMALL = JobRequest(hours=1, cores=2, memory_gb=4, gpus=0, gpu_type=None, reason="a test")
 needs_dask = pytest.mark.skipif(
@@ -39,61 +37,66 @@ def configs(data_root, tmp_path):
 
 
 @pytest.fixture
-def two_workers(tmp_path, monkeypatch):
-    """A scheduler and two workers with a GPU token each, started as a user starts them."""
+def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "core_count", lambda: 2)  # one thread for each of two rows
-    processes, address = [], f"tcp://127.0.0.1:{free_port()}"
-
-    def start(*words, **more):
-        with open(tmp_path / f"dask-{len(processes)}.log", "wb") as log:
-            processes.append(subprocess.Popen(
-                [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]], stdout=log,
-                stderr=log, env=environment(TEST_QUICK="1", **more)))
-        return processes[-1]
-
-    start("dask_scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2],
-          "--no-dashboard")
-    workers = [start("dask_worker", address, "--no-nanny", "--nthreads", "1", "--resources",
-                     "GPU=1", "--no-dashboard", TEST_PAUSE="0.3",
-                     TEST_STARTS=str(tmp_path / "starts")) for _ in range(2)]
-    yield address, workers
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    machine = DaskMachine(tmp_path)
+    yield machine
+    machine.end()
 
 
 @needs_dask
 def test_rows_of_a_lost_worker_run_again_and_finished_ones_never(
-        two_workers, configs, data_root, tmp_path):
-    address, workers = two_workers
+        machine, configs, data_root, tmp_path):
     started = {}
 
     def lose_a_worker():
-        deadline = time.monotonic() + 300
-        while logged_step(configs[1].folder) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        row, _ = owner(configs[1].folder / "lock")
-        parent = subprocess.run(["ps", "-o", "ppid=", "-p", str(row)], capture_output=True)
-        started["worker"] = int(parent.stdout)
+        started["worker"] = parent_of(wait_for_row(configs[1]))
         os.kill(started["worker"], signal.SIGKILL)
 
     loser = threading.Thread(target=lose_a_worker)
     loser.start()
-    codes = run_on_cluster(configs, address, SMALL, say=lambda text: None)
+    codes = run_on_cluster(configs, machine.address, SMALL, say=lambda text: None)
     loser.join()
-    assert started["worker"] in [worker.pid for worker in workers]
+    assert started["worker"] in [worker.pid for worker in machine.workers]
     assert codes == dict.fromkeys(ROWS, 0)
     starts_of = Counter((tmp_path / "starts").read_text().split())
     assert starts_of == {ROWS[0]: 1, ROWS[1]: 2}
     references = reference_digests(tmp_path / "reference", data_root)
     assert {config.row.row_id: row_digest(config.folder) for config in configs} == references
     assert damaged_files(tmp_path / "results") == []
+
+
+@needs_dask
+def test_the_schedulers_pages_are_for_this_machine_and_its_interface_is_the_users(
+        tmp_path):
+    import dask
+    import dask_jobqueue  # noqa: F401  its part of the configuration must be there before
+    import psutil
+
+    from deeplab.runs.slurm import slurm_cluster
+
+    def listening():
+        return {connection.laddr.ip for connection in psutil.Process().net_connections("tcp")
+                if connection.status == "LISTEN"}
+
+    with (dask.config.set({"jobqueue.slurm.interface": "lo"}),
+          slurm_cluster(SMALL, [], tmp_path) as mine):
+        assert listening() == {"127.0.0.1"} and "--interface lo" in mine.job_script()
+        assert "--no-dashboard" in mine.job_script()
+    with slurm_cluster(SMALL, [], tmp_path):
+        assert {"127.0.0.1", "0.0.0.0"} <= listening()  # and "::", where there is IPv6
+
+
+@needs_dask
+def test_whoever_waits_for_a_worker_is_told(monkeypatch):
+    said = []
+    client = SimpleNamespace(scheduler_info=lambda: {"workers": {}},
+                             scheduler=SimpleNamespace(address="tcp://host:8786"))
+    watcher = cluster.Watcher(client, said.append)
+    watcher.look(3)
+    monkeypatch.setattr(cluster, "SILENT_SECONDS", -1)
+    watcher.look(3)
+    assert said == ["3 rows wait for a worker: dask worker tcp://host:8786 --no-nanny --nthreads 1"]
 
 
 @needs_dask
@@ -113,12 +116,12 @@ def test_without_the_extra_it_is_named(configs, monkeypatch, function, where):
 
 
 @needs_dask
-def test_an_error_of_the_work_is_not_blamed_on_the_cluster(two_workers, configs, monkeypatch):
+def test_an_error_of_the_work_is_not_blamed_on_the_cluster(machine, configs, monkeypatch):
     def fail(*arguments):
         raise DataError("E-JSON")
     monkeypatch.setattr(cluster, "_submit", fail)
     with pytest.raises(DataError):
-        run_on_cluster(configs, two_workers[0], SMALL)
+        run_on_cluster(configs, machine.address, SMALL)
 
 
 def table(*words):
