@@ -155,8 +155,8 @@ def _await_scheduler(client: Any, keeper: str, say: Callable[[str], None]) -> No
     if client.status != "running":
         raise Stopped.of("E-CLUSTER", "the scheduler is gone; its workers let their rows save",
                          found=f"no answer from {address}",
-                         do="start it and its workers again, then go on with: deeplab "
-                            f"{shlex.join(sys.argv[1:])}")
+                         do="start it and its workers again, then go on with: "
+                            + shlex.join(["deeplab", *sys.argv[1:]]))
     say(f"the scheduler at {address} is back; its rows go on when workers join it")
     _keep_rows(client, keeper)
 
