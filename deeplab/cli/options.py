@@ -44,6 +44,7 @@ def run_options(*without: str) -> Callable:
 
 
 PROFILE, DATA_ROOT, RESULTS = option("profile"), option("data_root"), option("results_root")
+DEVICE = option("device")
 WEIGHTS_PROFILE = click.option("--profile", metavar="NAME",
                                help="size of the network  [default: what the file says, or full]")
 AGAIN = click.option("--again", is_flag=True,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from deeplab.cli.options import DATA_ROOT, RESULTS, WEIGHTS_PROFILE
+from deeplab.cli.options import DATA_ROOT, DEVICE, RESULTS, WEIGHTS_PROFILE
 
 WEIGHTS = click.option("--weights", required=True, type=click.Path(path_type=Path), metavar="FILE",
                        help="SSSegmentation's, mmsegmentation's or ours")
@@ -18,12 +18,13 @@ FILE = click.Path(path_type=Path)
 @click.argument("row")
 @PUBLISHED_TOO
 @WEIGHTS_PROFILE
+@DEVICE
 @DATA_ROOT
 @RESULTS
 @click.option("--scales", default="1", show_default=True, metavar="LIST",
               help="average over these sizes, e.g. 0.5,0.75,1,1.25,1.5,1.75")
 @click.option("--flip", is_flag=True, help="average over the mirrored image too")
-def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None,
+def evaluate(row: str, weights: str, profile: str | None, device: str | None, data_root: Path | None,
              results_root: Path | None, scales: str, flip: bool) -> None:
     """Score weights on the evaluation split of ROW."""
     from tqdm import tqdm
@@ -43,9 +44,9 @@ def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None
             bar.total = total
             bar.update(done - bar.n)
 
-        facts = evaluate_weights(row, weights, profile=profile, data_root=data_root,
-                                 results_root=results_root, scales=factors, flip=flip,
-                                 progress=show)
+        facts = evaluate_weights(row, weights, profile=profile, device=device,
+                                 data_root=data_root, results_root=results_root,
+                                 scales=factors, flip=flip, progress=show)
     # a score of another size of network is not comparable with the published one
     published = facts["published_miou"] if facts["profile"] == "full" else None
     click.echo(f"{row} ({facts['profile']}), {facts['weights']}: "
@@ -58,21 +59,22 @@ def evaluate(row: str, weights: str, profile: str | None, data_root: Path | None
 @PUBLISHED_TOO
 @click.option("--row", metavar="ROW", help="whose weights they are  [default: what the file says]")
 @WEIGHTS_PROFILE
+@DEVICE
 @click.option("--out", type=FILE, default="predictions", show_default=True, metavar="DIR",
               help="where label images and overlays are written")
 @click.option("--raw", is_flag=True, help="write only NAME.png, grey, with the dataset's own label "
                                           "ids: what test servers take")
 @click.option("--overwrite", is_flag=True, help="replace files that predict did not write")
 def predict(images: tuple[str, ...], weights: str, row: str | None, profile: str | None,
-            out: Path, raw: bool, overwrite: bool) -> None:
+            device: str | None, out: Path, raw: bool, overwrite: bool) -> None:
     """Label photographs: IMAGES are files, folders or patterns, of any size."""
     from deeplab.runs.photos import find_photos
     from deeplab.runs.predict import label_photos
     photos, left_out = find_photos(images)
     if left_out:
         click.echo(f"left out: {len(left_out)} labels and overlays that predict wrote", err=True)
-    for found in label_photos(photos, weights, row_id=row, profile=profile, out=out, raw=raw,
-                              overwrite=overwrite):
+    for found in label_photos(photos, weights, row_id=row, profile=profile, device=device,
+                              out=out, raw=raw, overwrite=overwrite):
         click.echo(f"{found.photo} -> {found.label}" +
                    (f", {found.overlay.name}" if found.overlay else ""))
         for name, pixels, share in found.areas:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deeplab.runs.config import RunConfig
+from deeplab.runs.device import device_of
 from deeplab.runs.result import stale
 from deeplab.runs.run_row import THREAD_VARIABLES
 from deeplab.runs.status import duration, read_status, status_line
@@ -98,7 +99,7 @@ def gpu_slots(configs: list[RunConfig]) -> list[tuple[str, ...]]:
     All rows of a table ask for the same number; too few GPUs for one are given whole, and the row
     says so (E-GPUS).
     """
-    if not configs or configs[0].processes:
+    if not configs or device_of(configs[0]) != "cuda":
         return []
     gpus, each = visible_gpus(), configs[0].gpus or 1
     slots = [tuple(gpus[at:at + each]) for at in range(0, len(gpus) - each + 1, each)]

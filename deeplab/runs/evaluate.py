@@ -22,8 +22,9 @@ from deeplab.weights.fused import optimize_for_inference
 
 
 def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
-                     data_root: Path | None = None, results_root: Path | None = None,
-                     scales: Sequence[float] = (1.0,), flip: bool = False,
+                     device: str | None = None, data_root: Path | None = None,
+                     results_root: Path | None = None, scales: Sequence[float] = (1.0,),
+                     flip: bool = False,
                      progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Evaluate `weights`, a file or "published", on the row's evaluation split.
 
@@ -32,7 +33,7 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
     """
     row = get_row(row_id)
     file = weight_file(weights, row_id)
-    config = RunConfig.of(row_id=row_id, profile=profile or file.profile or "full",
+    config = RunConfig.of(row_id=row_id, profile=profile or file.profile or "full", device=device,
                           data_root=data_root, results_root=results_root)
     inference = replace(config.inference, scales=scales, flip=flip)
     model = file.model(row, config.profile.name)

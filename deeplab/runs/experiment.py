@@ -26,9 +26,8 @@ from deeplab.model.network import DeepLabV3, build_model
 from deeplab.model.weights import load_backbone, stem_of
 from deeplab.prepare.suspect import check_splits
 from deeplab.runs.config import RunConfig
+from deeplab.runs.device import check_gpus, check_training, device_of
 from deeplab.runs.launch import launch
-from deeplab.support.cuda import cuda_problem
-from deeplab.support.errors import UsageError
 from deeplab.support.files import read_json_lines
 from deeplab.support.signals import die_with_parent
 from deeplab.training.checkpoint import Checkpoints
@@ -57,11 +56,6 @@ class Outcome:
     def complete(self) -> bool:
         """Whether the schedule was run to its end; only then the score counts."""
         return self.steps >= self.total_steps
-
-
-def device_of(config: RunConfig) -> str:
-    """Where a run computes: on CUDA where it can be used, unless `processes` were asked for."""
-    return "cuda" if torch.cuda.is_available() and not config.processes else "cpu"
 
 
 class Experiment:
@@ -180,15 +174,17 @@ class Experiment:
 
         With more than one process they are started here, and this one only evaluates what they
         leave, or what processes on several machines left. Raises as `train` and `launch` of
-        `deeplab.training`, and `UsageError` (E-GPUS, E-CUDA).
+        `deeplab.training`, and `UsageError` (E-GPUS, E-CUDA, E-MPS).
         """
         die_with_parent()
         settings, folder = self.settings, self.config.folder
         # what is wrong with the split that is scored is said before the training and not after
         check_splits(self.train_set, self.eval_set)
         is_trained = Checkpoints(folder / "checkpoints", {}).newest >= settings.stop_step
-        if self.ranks.world == 1 and not is_trained:
-            self._check_gpus()
+        if not is_trained:
+            check_training(self.config, self.device)
+            if self.ranks.world == 1:
+                check_gpus(self.config)
         if self.config.world > self.ranks.world:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.config.world))
             if not is_trained:
@@ -200,18 +196,3 @@ class Experiment:
         log = list(read_json_lines(folder / "log.jsonl"))
         return Outcome(self.model, evaluation, settings.stop_step, settings.total_steps,
                        log[-1]["seconds"], log)
-
-    def _check_gpus(self) -> None:
-        """Raise `UsageError`: E-GPUS for fewer GPUs than asked for, E-CUDA for full without one."""
-        if self.config.gpus and torch.cuda.device_count() < self.config.gpus:
-            raise UsageError.of(
-                "E-GPUS", "there are not as many GPUs as asked for",
-                found=torch.cuda.device_count(), expected=self.config.gpus,
-                do="ask for fewer with --gpus, run on CPUs with --processes, or start the ranks "
-                   "on several machines with torchrun (results/README.md)")
-        problem = cuda_problem()
-        if problem and self.config.profile.name == "full" and not self.config.processes:
-            raise UsageError.of(
-                "E-CUDA", "the full profile needs a GPU that this PyTorch can use", found=problem,
-                do="choose --profile small, or ask for CPUs with --processes; what this machine "
-                   "has is told by: deeplab doctor")

@@ -15,6 +15,7 @@ from deeplab.support.errors import UsageError, unknown
 from deeplab.support.folders import absolute
 
 BACKBONE_WEIGHTS = ("none", "miniature", "torchvision", "v1c")  # by name; all others are files
+DEVICES = ("cpu", "cuda", "mps")
 KINDS = {"str": str, "int": int, "bool": bool, "Path": (str, Path)}
 
 
@@ -47,6 +48,9 @@ class Parameters:
                                        none="data/ or $DEEPLAB_DATA")
     results_root: Path | None = parameter("where runs are written", option="results",
                                           none="results/ or $DEEPLAB_RESULTS", metavar="DIR")
+    device: str | None = parameter(
+        f"where it computes: {', '.join(DEVICES)} (mps: Apple's GPUs, not to train full)",
+        none="demo on the CPU, others on CUDA if there is a GPU", metavar="NAME", choices=DEVICES)
     gpus: int | None = parameter("GPUs that share the batch of a row",
                                  none="one, if there is one", least=1)
     processes: int | None = parameter("the same with processes on the CPU, for tests and lessons",
@@ -90,6 +94,10 @@ def checked(given: dict[str, Any]) -> dict[str, Any]:
               for name, item in PARAMETERS.items()}
     if values["processes"] is not None and values["gpus"] is not None:
         raise _wrong("processes", values["processes"], "either gpus or processes, not both")
+    serving = {"processes": (None, "cpu"), "gpus": (None, "cuda")}
+    for name, devices in serving.items():
+        if values[name] is not None and values["device"] not in devices:
+            raise _wrong("device", values["device"], f"{devices[1]} with {name}")
     return values
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import nn
 
@@ -16,6 +15,7 @@ from deeplab.data.images import index_png, read_photo
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.inference import predict
 from deeplab.runs.config import RunConfig
+from deeplab.runs.device import device_of
 from deeplab.runs.photos import check_targets, marked
 from deeplab.support.errors import UsageError
 from deeplab.support.files import atomic_write
@@ -35,8 +35,8 @@ class Labelled(NamedTuple):
 
 
 def label_photos(photos: Sequence[Path | str], weights: Path | str, *, row_id: str | None = None,
-                 profile: str | None = None, out: Path = Path("predictions"), raw: bool = False,
-                 overwrite: bool = False) -> Iterator[Labelled]:
+                 profile: str | None = None, device: str | None = None,
+                 out: Path = Path("predictions"), raw: bool = False, overwrite: bool = False) -> Iterator[Labelled]:
     """Label photographs with `weights`, a file or "published", one after the other.
 
     Writes NAME_label.png, an index image in the dataset's colours, and NAME_overlay.png; with
@@ -50,10 +50,10 @@ def label_photos(photos: Sequence[Path | str], weights: Path | str, *, row_id: s
     check_targets(photos, (out / f"{photo.stem}{ending}" for photo in photos
                            for ending in endings), overwrite=overwrite)
     file = weight_file(weights, row_id)
-    config = weights_config(file, row_id=row_id, profile=profile)
+    config = weights_config(file, row_id=row_id, profile=profile, device=device)
     labels = config.label_set
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = optimize_for_inference(file.model(config.row, config.profile.name).to(device))
+    model = optimize_for_inference(
+        file.model(config.row, config.profile.name).to(device_of(config)))
     for photo in photos:
         image = read_photo(photo)
         prediction = predict_photo(model, image, config)
@@ -79,8 +79,8 @@ def weight_file(weights: Path | str, row_id: str | None) -> WeightFile:
     return WeightFile.read(published_weights(get_row(row_id)))
 
 
-def weights_config(file: WeightFile, *, row_id: str | None = None,
-                   profile: str | None = None) -> RunConfig:
+def weights_config(file: WeightFile, *, row_id: str | None = None, profile: str | None = None,
+                   device: str | None = None) -> RunConfig:
     """The row and profile that weights belong to: as given, as the file records, by its name."""
     by_name = {row.published_weights: name for name, row in load_rows().items()}
     row_id = row_id or file.row_id or by_name.get(file.path.name)
@@ -88,7 +88,7 @@ def weights_config(file: WeightFile, *, row_id: str | None = None,
         raise UsageError.of("E-ROW", "this file does not say which row its weights belong to",
                             file=file.path, found="no row", expected="a row of the table",
                             do="name it with --row; `deeplab rows` lists them")
-    return RunConfig.of(row_id=row_id, profile=profile or file.profile or "full")
+    return RunConfig.of(row_id=row_id, profile=profile or file.profile or "full", device=device)
 
 
 def predict_photo(model: nn.Module, image: np.ndarray, config: RunConfig) -> np.ndarray:

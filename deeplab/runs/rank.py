@@ -10,7 +10,8 @@ import os
 import sys
 
 from deeplab.runs.config import RunConfig
-from deeplab.runs.experiment import Experiment, device_of
+from deeplab.runs.device import device_of
+from deeplab.runs.experiment import Experiment
 from deeplab.runs.launch import process_group
 from deeplab.support.errors import UsageError
 from deeplab.support.signals import die_with, die_with_parent

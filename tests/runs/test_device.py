@@ -4,9 +4,13 @@ import os
 
 import pytest
 import torch
+from click.testing import CliRunner
+from lively import lively_state
 
-from deeplab.runs import batch
+from deeplab.cli.main import main
+from deeplab.runs import batch, device
 from deeplab.runs.config import RunConfig
+from deeplab.runs.device import check_training, device_of
 from deeplab.runs.experiment import Experiment
 from deeplab.support import cuda
 from deeplab.support.cuda import capability_problem, cuda_problem
@@ -14,13 +18,90 @@ from deeplab.support.errors import UsageError
 from deeplab.support.machine import core_count
 from deeplab.training.checkpoint import restore_training, training_state
 from deeplab.training.ranks import SINGLE_PROCESS
+from deeplab.weights.files import save_weights
 
 
-def test_full_without_a_gpu_is_refused_unless_processes_are_asked_for():
-    with pytest.raises(UsageError, match="E-CUDA(.|\n)*found: (no GPU|torch)"):
-        Experiment(RunConfig.of(row_id="voc_r50_d8", profile="full"))._check_gpus()
-    Experiment(RunConfig.of(row_id="voc_r50_d8", profile="full", processes=2))._check_gpus()
-    Experiment(RunConfig.of(row_id="voc_r50_d8", profile="demo"))._check_gpus()
+ROW = "voc_r50_d8"
+
+
+@pytest.fixture
+def usable(monkeypatch):
+    """`usable(problem)`: CUDA is there, or not for the reason given."""
+    def pretend(problem=None):
+        monkeypatch.setattr(device, "cuda_problem", lambda: problem)
+    return pretend
+
+
+def test_demo_stays_on_the_cpu_and_never_asks_for_a_gpu(monkeypatch):
+    monkeypatch.setattr(device, "cuda_problem", lambda: pytest.fail("CUDA was asked for"))
+    for given in ({}, {"processes": 2}, {"device": "cpu"}):
+        config = RunConfig.of(row_id=ROW, profile="demo", **given)
+        assert Experiment(config).device == "cpu"
+        check_training(config, "cpu")
+
+
+@pytest.mark.parametrize("given, problem, wanted", [
+    ({"profile": "small"}, None, "cuda"), ({"profile": "small"}, "no GPU", "cpu"),
+    ({"profile": "full"}, None, "cuda"), ({"profile": "full", "processes": 2}, None, "cpu"),
+    ({"profile": "full", "device": "cpu"}, None, "cpu"), ({"gpus": 1}, None, "cuda"),
+    ({"device": "cuda"}, None, "cuda")])
+def test_a_run_computes_where_it_is_asked_to_or_on_the_gpu_that_there_is(usable, given, problem,
+                                                                        wanted):
+    usable(problem)
+    config = RunConfig.of(row_id=ROW, **given)
+    assert device_of(config) == wanted
+    check_training(config, wanted)
+
+
+@pytest.mark.parametrize("given, whose", [
+    ({"profile": "full"}, "the full profile needs a GPU"),
+    ({"profile": "small", "gpus": 1}, "the small profile needs a GPU")])
+def test_what_needs_a_gpu_is_refused_with_the_reason_why_none_can_be_used(usable, given, whose):
+    usable("GPU 0 has capability 3.7")
+    config = RunConfig.of(row_id=ROW, **given)
+    with pytest.raises(UsageError, match=f"E-CUDA {whose}(?s:.*)found: GPU 0 has capability 3.7"):
+        check_training(config, device_of(config))
+
+
+def test_a_device_that_is_asked_for_and_cannot_be_used_is_refused(usable):
+    usable("no GPU is visible")
+    with pytest.raises(UsageError, match="E-CUDA the device cuda(?s:.*)found: no GPU is visible"):
+        device_of(RunConfig.of(row_id=ROW, device="cuda"))
+    with pytest.raises(UsageError, match="E-MPS(?s:.*)found: torch .* built without MPS"):
+        device_of(RunConfig.of(row_id=ROW, device="mps"))
+
+
+def test_mps_trains_demo_and_small_only(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    for profile in ("demo", "small", "full"):
+        config = RunConfig.of(row_id=ROW, profile=profile, device="mps")
+        assert device_of(config) == "mps"  # of any size for `evaluate` and `predict`
+        if profile == "full":
+            with pytest.raises(UsageError, match="E-MPS the profile full is not trained"):
+                check_training(config, "mps")
+        else:
+            check_training(config, "mps")
+
+
+@pytest.mark.parametrize("given, expected", [
+    ({"device": "tpu"}, "cpu, cuda, mps, or None"),
+    ({"device": "cuda", "processes": 2}, "cpu with processes"),
+    ({"device": "cpu", "gpus": 2}, "cuda with gpus")])
+def test_a_device_that_does_not_exist_or_contradicts_is_refused(given, expected):
+    with pytest.raises(UsageError, match=f"E-PARAMETER(?s:.*)expected: {expected}"):
+        RunConfig.of(row_id=ROW, **given)
+
+
+@pytest.mark.parametrize("words", [
+    ["run", ROW, "--device", "mps"], ["table", "--rows", ROW, "--device", "mps"],
+    ["evaluate", ROW, "--weights", "{file}", "--device", "mps"],
+    ["predict", "{file}", "--weights", "{file}", "--device", "mps"]])
+def test_every_command_takes_the_device(tmp_path, words):
+    file = save_weights(tmp_path / "w.safetensors", lively_state(ROW, "demo"), row_id=ROW,
+                        profile="demo")
+    done = CliRunner().invoke(main, [word.format(file=file) for word in words] + (
+        ["--results", str(tmp_path)] if words[0] != "predict" else ["--out", str(tmp_path)]))
+    assert done.exit_code and "E-MPS" in done.output
 
 
 def test_an_old_driver_is_named_with_both_versions(monkeypatch):
@@ -69,8 +150,9 @@ class Row:
     (None, None, "", [("0",), ("1",), ("2",), ("3",)]),
     (None, 16, "7,5,3,1", [("7",), ("5",), ("3",), ("1",)]),
     (2, None, "", [("0", "1"), ("2", "3")])])
-def test_no_two_rows_that_run_at_once_share_a_gpu(monkeypatch, tmp_path, gpus, jobs, visible,
-                                                  wanted):
+def test_no_two_rows_that_run_at_once_share_a_gpu(monkeypatch, tmp_path, usable, gpus, jobs,
+                                                  visible, wanted):
+    usable()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr(batch, "POLL_SECONDS", 0)
@@ -81,7 +163,7 @@ def test_no_two_rows_that_run_at_once_share_a_gpu(monkeypatch, tmp_path, gpus, j
         return Row(slot, running)
 
     monkeypatch.setattr(batch, "start_row", start)
-    configs = [RunConfig.of(row_id="voc_r50_d8", profile="small", gpus=gpus, seed=seed,
+    configs = [RunConfig.of(row_id=ROW, profile="small", gpus=gpus, seed=seed,
                             results_root=str(tmp_path)) for seed in range(6)]
     codes = batch.run_rows(configs, jobs=jobs, say=lambda text: None)
     assert list(codes.values()) == [0] * 6
@@ -90,7 +172,8 @@ def test_no_two_rows_that_run_at_once_share_a_gpu(monkeypatch, tmp_path, gpus, j
 
 def test_rows_on_cpus_get_no_gpus(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert batch.gpu_slots([RunConfig.of(row_id="voc_r50_d8", processes=1)]) == []
+    for given in ({"processes": 1}, {"profile": "demo"}, {"profile": "small", "device": "cpu"}):
+        assert batch.gpu_slots([RunConfig.of(row_id=ROW, **given)]) == []
 
 
 def test_cores_are_those_that_affinity_leaves(monkeypatch):
