@@ -24,8 +24,8 @@ FILE = click.Path(path_type=Path)
 @click.option("--scales", default="1", show_default=True, metavar="LIST",
               help="average over these sizes, e.g. 0.5,0.75,1,1.25,1.5,1.75")
 @click.option("--flip", is_flag=True, help="average over the mirrored image too")
-def evaluate(row: str, weights: str, profile: str | None, device: str | None, data_root: Path | None,
-             results_root: Path | None, scales: str, flip: bool) -> None:
+def evaluate(row: str, weights: str, profile: str | None, device: str | None,
+             data_root: Path | None, results_root: Path | None, scales: str, flip: bool) -> None:
     """Score weights on the evaluation split of ROW."""
     from tqdm import tqdm
 

@@ -64,9 +64,10 @@ def check_training(config: RunConfig, device: str) -> None:
 
 def check_gpus(config: RunConfig) -> None:
     """Raise `UsageError` (E-GPUS) if this machine has fewer GPUs than the run asks for."""
-    if config.gpus and torch.cuda.device_count() < config.gpus:
+    count = torch.cuda.device_count() if config.gpus else 0
+    if config.gpus and count < config.gpus:
         raise UsageError.of(
             "E-GPUS", "there are not as many GPUs as asked for",
-            found=torch.cuda.device_count(), expected=config.gpus,
+            found=count or f"0: {cuda_problem()}", expected=config.gpus,
             do="ask for fewer with --gpus, run on CPUs with --processes, or start the ranks "
                "on several machines with torchrun (results/README.md)")

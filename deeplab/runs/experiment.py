@@ -182,9 +182,9 @@ class Experiment:
         check_splits(self.train_set, self.eval_set)
         is_trained = Checkpoints(folder / "checkpoints", {}).newest >= settings.stop_step
         if not is_trained:
-            check_training(self.config, self.device)
             if self.ranks.world == 1:
                 check_gpus(self.config)
+            check_training(self.config, self.device)
         if self.config.world > self.ranks.world:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.config.world))
             if not is_trained:

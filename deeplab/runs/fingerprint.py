@@ -32,7 +32,8 @@ LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "opencv-python-headless"
 # their own (weights, miniature), and packs, which hold the decoded pixels.
 DECISIVE = (
     "profiles.py", "table/rows.py",  # sizes and lengths: what a row and a profile come to
-    "runs/config.py", "runs/device.py", "runs/experiment.py",  # how they become data, network and training
+    # how they become data, network and training, and where it computes
+    "runs/config.py", "runs/device.py", "runs/experiment.py",
     *(f"model/{name}.py" for name in ("atrous", "backbone", "aspp", "network")),
     *(f"data/{name}.py" for name in (
         "catalog", "layout",  # which files make a split, in which order

@@ -36,7 +36,8 @@ class Labelled(NamedTuple):
 
 def label_photos(photos: Sequence[Path | str], weights: Path | str, *, row_id: str | None = None,
                  profile: str | None = None, device: str | None = None,
-                 out: Path = Path("predictions"), raw: bool = False, overwrite: bool = False) -> Iterator[Labelled]:
+                 out: Path = Path("predictions"), raw: bool = False,
+                 overwrite: bool = False) -> Iterator[Labelled]:
     """Label photographs with `weights`, a file or "published", one after the other.
 
     Writes NAME_label.png, an index image in the dataset's colours, and NAME_overlay.png; with
