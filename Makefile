@@ -4,6 +4,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Which build of PyTorch: that of the lock, or one of PyTorch's own index: cpu (200 MB), or cu126
+# for Pascal and Volta cards and for drivers from 525 on. Said once: `make TORCH=cpu table`.
+BUILT := $(shell cat $(VENV)/torch 2>/dev/null)
+TORCH ?= $(BUILT)
+ifneq ($(filter-out cpu cu126,$(TORCH)),)
+$(error TORCH is $(TORCH), expected cpu or cu126, or nothing for the build of requirements.lock)
+endif
+ifneq ($(and $(wildcard $(VENV)/ready),$(filter-out $(TORCH)+,$(BUILT)+)),)
+$(error $(VENV) holds $(or $(BUILT),the lock's) build of PyTorch, not $(or $(TORCH),the lock's): make clean first)
+endif
+OF_TORCH := ^(torch|torchvision|triton|cuda-|nvidia-)
 
 .PHONY: table test test-cluster lab example fuzz clean
 
@@ -33,7 +44,16 @@ $(VENV)/ready: requirements.lock pyproject.toml
 		echo "deeplab needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
 		echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+ifneq ($(TORCH),)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--index-url https://download.pytorch.org/whl/$(TORCH) \
+		$$(sed -nE 's/^(torch|torchvision)==([0-9.]+)$$/\1==\2+$(TORCH)/p' requirements.lock)
+	grep -vE '$(OF_TORCH)' requirements.lock > $(VENV)/requirements
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/requirements
+	echo $(TORCH) > $(VENV)/torch
+else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+endif
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 

@@ -15,6 +15,8 @@ VECTOR_EFFICIENCY = 0.66
 # The one published float16 model reaches so much of 125 TFLOPS: a single figure, of 2020.
 TENSOR_EFFICIENCY = 0.17
 
+OLDEST_OF_CUDA_13 = (7, 5)  # Turing; CUDA 13 compiles for nothing older
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -24,8 +26,14 @@ class Gpu:
     memory: int
     vector: float  # float32
     tf32: float | None  # float32 convolutions on tensor cores; None: it has no such mode
-    half: float  # float16 on tensor cores
+    half: float  # float16 on tensor cores; without such, of the vector units
+    capability: tuple[int, int]  # NVIDIA's compute capability, which a build of PyTorch must serve
     source: str
+
+    @property
+    def needs_cu126(self) -> bool:
+        """Whether PyTorch's builds for CUDA 13 have no code for it, and that for 12.6 has."""
+        return self.capability < OLDEST_OF_CUDA_13
 
     def tflops(self, *, half: bool) -> float:
         """What convolutions reach, in mixed precision or float32; the faster units are used."""
@@ -34,15 +42,18 @@ class Gpu:
 
 
 GPUS = {gpu.name: gpu for gpu in (
-    Gpu("V100-16", 16, 15.7, None, 125, "NVIDIA Tesla V100 data sheet 2018, SXM2"),
-    Gpu("V100-32", 32, 15.7, None, 125, "NVIDIA Tesla V100 data sheet 2018, SXM2"),
-    Gpu("A100-40", 40, 19.5, 156, 312, "NVIDIA A100 data sheet 2020, SXM"),
-    Gpu("A100-80", 80, 19.5, 156, 312, "NVIDIA A100 data sheet 2021, SXM"),
-    Gpu("H100", 80, 67, 495, 989, "NVIDIA H100 data sheet 2023, SXM; half of its sparse figures"),
-    Gpu("RTX3090", 24, 35.6, 35.6, 71, "NVIDIA Ampere GA102 white paper 2020, appendix A"),
-    Gpu("RTX4090", 24, 82.6, 82.6, 165, "NVIDIA Ada white paper 2022, appendix A"),
-    Gpu("T4", 16, 8.1, None, 65, "NVIDIA T4 data sheet 2018"),
-    Gpu("L4", 24, 30.3, 60, 121, "NVIDIA L4 data sheet 2023; half of its sparse figures"),
+    Gpu("V100-16", 16, 15.7, None, 125, (7, 0), "NVIDIA Tesla V100 data sheet 2018, SXM2"),
+    Gpu("V100-32", 32, 15.7, None, 125, (7, 0), "NVIDIA Tesla V100 data sheet 2018, SXM2"),
+    Gpu("A100-40", 40, 19.5, 156, 312, (8, 0), "NVIDIA A100 data sheet 2020, SXM"),
+    Gpu("A100-80", 80, 19.5, 156, 312, (8, 0), "NVIDIA A100 data sheet 2021, SXM"),
+    Gpu("H100", 80, 67, 495, 989, (9, 0), "NVIDIA H100 data sheet 2023; half its sparse figures"),
+    Gpu("RTX3090", 24, 35.6, 35.6, 71, (8, 6), "NVIDIA Ampere GA102 white paper 2020, appendix A"),
+    Gpu("RTX4090", 24, 82.6, 82.6, 165, (8, 9), "NVIDIA Ada white paper 2022, appendix A"),
+    Gpu("P100", 16, 10.6, None, 21.2, (6, 0), "NVIDIA Tesla P100 data sheet 2016, SXM2"),
+    Gpu("GTX1080TI", 11, 11.3, None, 0, (6, 1), "NVIDIA GeForce GTX 1080 Ti, 2017"),
+    Gpu("RTX2080TI", 11, 13.4, None, 53.8, (7, 5), "NVIDIA Turing white paper 2018, appendix A"),
+    Gpu("T4", 16, 8.1, None, 65, (7, 5), "NVIDIA T4 data sheet 2018"),
+    Gpu("L4", 24, 30.3, 60, 121, (8, 9), "NVIDIA L4 data sheet 2023; half its sparse figures"),
 )}
 
 

@@ -21,7 +21,8 @@ def plan_text(plans: Sequence[Sequence[PlanLine]]) -> str:
         f"Profile {config.profile.name}, {config.world} GPU{'s' * (config.world > 1)} a row, "
         f"{'mixed precision' if config.is_mixed else 'float32'}", "",
         *_cost_lines(plans[0], width), "", *_part_lines(plans[0], width), "",
-        *_memory_lines(plans[0], width), "", *_hour_lines(plans, width), "", _notes()])
+        *_memory_lines(plans[0], width), "", *_hour_lines(plans, width), "", _notes(*(
+            lines[0].gpu.name for lines in plans if lines[0].gpu.needs_cu126))])
 
 
 def _cost_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
@@ -64,7 +65,9 @@ def _hours(line: PlanLine) -> str:
     return f"{line.hours:.1f}" if line.hours >= 0.05 else "<0.1"
 
 
-def _notes() -> str:
+def _notes(*older: str) -> str:
+    build = (f" {', '.join(older)}: PyTorch's build for CUDA 12.6 (make TORCH=cu126), for those "
+             "for CUDA 13 have no code for such cards." if older else "")
     return textwrap.fill(
         "A GMAC is a billion multiply-adds, or two GFLOPs; a training step takes three forward "
         "passes. A dash: a training step does not fit one GPU. Memory agrees within 10 % with "
@@ -73,4 +76,4 @@ def _notes() -> str:
         "tensor cores (fitted to published speeds of a V100), without waiting for data or for "
         "other GPUs. Data: the archives and their content. Run: the checkpoints, one of them "
         "being written, and the weights. A dataset of your own is counted where it lies "
-        f"($DEEPLAB_DATA), or else taken for {ASSUMED_IMAGES:,} images a split.", width=92)
+        f"($DEEPLAB_DATA), or else taken for {ASSUMED_IMAGES:,} images a split.{build}", width=92)

@@ -3,8 +3,12 @@
 import ctypes
 import os
 
+from collections.abc import Sequence
+
 import torch
 
+# of PyTorch 2.14; 2.15 is planned without it (pytorch issue 190385)
+OLDER_BUILD = "; the build for CUDA 12.6 serves it: make clean, then make TORCH=cu126 table"
 
 def cuda_problem() -> str | None:
     """Why no training can run on the first GPU, or None if one can."""
@@ -16,7 +20,7 @@ def cuda_problem() -> str | None:
     driver = driver_version()
     if 0 < driver // 1000 < int(build.split(".")[0]):
         return (f"the driver serves CUDA {driver // 1000}.{driver % 1000 // 10}, and torch is "
-                f"built for CUDA {build}")
+                f"built for CUDA {build}; install a newer driver{OLDER_BUILD * (driver >= 12000)}")
     return f"no GPU is visible (torch built for CUDA {build})"
 
 
@@ -41,17 +45,26 @@ def driver_version() -> int:
 
 
 def capability_problem(index: int) -> str | None:
-    """Why the build has no code for GPU `index`, or None if it has.
+    """Why the build has no code for GPU `index`, or None if it has."""
+    capability, built = torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()
+    if serves(built, capability):
+        return None
+    older = all(capability < _built_for(name) for name in built)
+    return (f"GPU {index} has capability {capability[0]}.{capability[1]}, and torch is built for "
+            f"{' '.join(built)}{OLDER_BUILD * older}")
+
+
+def serves(built: Sequence[str], capability: tuple[int, int]) -> bool:
+    """Whether a build for the architectures `built` has code for a compute capability.
 
     Code for sm_XY runs on capability X.Z with Z at least Y; compute_XY is compiled when loaded
     for any capability from X.Y on (CUDA programming guide, "Application Compatibility").
     """
-    major, minor = torch.cuda.get_device_capability(index)
-    built = torch.cuda.get_arch_list()
-    for name in built:
-        kind, _, digits = name.partition("_")
-        digits = digits.rstrip("af")
-        of = int(digits[:-1]), int(digits[-1])
-        if (of <= (major, minor)) and (kind == "compute" or of[0] == major):
-            return None
-    return f"GPU {index} has capability {major}.{minor}, and torch is built for {' '.join(built)}"
+    return any(_built_for(name) <= capability
+               and (name.startswith("compute") or _built_for(name)[0] == capability[0])
+               for name in built)
+
+
+def _built_for(name: str) -> tuple[int, int]:
+    digits = name.partition("_")[2].rstrip("af")
+    return int(digits[:-1]), int(digits[-1])

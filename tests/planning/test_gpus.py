@@ -1,0 +1,34 @@
+"""Which cards the installed build of PyTorch has code for, and which need another one."""
+
+import pytest
+import torch
+
+from deeplab.planning.gpus import GPUS, get_gpu
+from deeplab.planning.plan import plan
+from deeplab.planning.plan_text import plan_text
+from deeplab.support.cuda import serves
+from deeplab.support.errors import UsageError
+
+
+@pytest.mark.skipif(not (torch.version.cuda or "").startswith("13."), reason="no CUDA 13")
+def test_the_cards_that_need_the_older_build_are_those_that_this_build_does_not_serve():
+    built = torch._C._cuda_getArchFlags().split()
+    unserved = {name for name, gpu in GPUS.items() if not serves(built, gpu.capability)}
+    assert unserved == {name for name, gpu in GPUS.items() if gpu.needs_cu126}
+    assert unserved == {"V100-16", "V100-32", "P100", "GTX1080TI"}
+
+
+def test_the_older_build_serves_every_card():
+    built = [f"sm_{number}" for number in (50, 60, 70, 75, 80, 86, 90)]  # pytorch issue 172352
+    assert all(serves(built, gpu.capability) for gpu in GPUS.values())
+
+
+def test_a_plan_for_an_older_card_names_the_build_that_serves_it():
+    assert "V100-32: PyTorch's build for CUDA 12.6 (make TORCH=cu126)" in " ".join(
+        plan_text([plan(["voc_r50_d16"], gpu="V100-32")]).split())
+    assert "TORCH" not in plan_text([plan(["voc_r50_d16"], gpu="T4")])
+
+
+def test_an_unknown_card_is_refused_with_those_that_are_known():
+    with pytest.raises(UsageError, match="(?s)E-GPU .*'T5'.*RTX2080TI"):
+        get_gpu("T5")
