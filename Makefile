@@ -16,7 +16,9 @@ $(error $(VENV) holds $(or $(BUILT),the lock's) build of PyTorch, not $(or $(TOR
 endif
 OF_TORCH := ^(torch|torchvision|triton|cuda-|nvidia-)
 
-.PHONY: table test test-cluster lab example fuzz clean
+SITE_BIN := .venv-site/bin
+
+.PHONY: table test test-cluster lab site test-browser example fuzz clean
 
 table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo profile
 	$(BIN)/deeplab table
@@ -35,9 +37,16 @@ fuzz: $(VENV)/ready  ## a million mutated pictures, weights, archives and texts 
 lab: $(VENV)/ready  ## open the course
 	$(BIN)/jupyter lab notebooks
 
-example:  ## after `make table`: commit its table and figures as the example of the README
+site: .venv-site/ready  ## the course as pages to read: build/site/html/index.html
+	$(SITE_BIN)/python notebooks/site/build.py
+
+test-browser: $(VENV)/ready site  ## the site and JupyterLab in chromium, as a reader uses them
+	$(SITE_BIN)/python -m pytest -q -p no:cacheprovider tests/browser
+
+example:  ## after `make table`: commit its table, figures and one notebook as the example of the README
 	rm -rf results/example && mkdir results/example
 	cp -r results/demo/table.csv results/demo/table.md results/demo/figures results/example
+	$(BIN)/python notebooks/site/keep.py results/demo/voc_r50_d16/seed0/notebook.ipynb results/example/row.ipynb
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -57,5 +66,10 @@ endif
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+.venv-site/ready: notebooks/site/requirements.lock
+	$(PYTHON) -m venv .venv-site
+	$(SITE_BIN)/python -m pip install --quiet --disable-pip-version-check -r notebooks/site/requirements.lock
+	@touch $@
+
 clean:  ## remove the environment, drawn data and demo runs
-	rm -rf $(VENV) data/miniature results/demo
+	rm -rf $(VENV) .venv-site build/site data/miniature results/demo

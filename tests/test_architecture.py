@@ -26,7 +26,7 @@ BANDS = [{"support"}, {"evaluation", "data", "profiles"}, {"model", "table", "pr
 METHOD = ("model", "data", "evaluation", "training")
 TIMES = ("timeout", "patience", "wait", "seconds", "lease")  # parameters that hold seconds
 ALLOWED = ("cv2.setNumThreads(0)",)  # what is set on import: OpenCV leaves the cores to the loaders
-NOT_OF_THE_PACKAGE = {"helpers", "reference", "cluster", "gpu", "browser"}  # folders of tests
+NOT_OF_THE_PACKAGE = {"helpers", "reference", "cluster", "gpu", "browser", "site"}  # folders of tests
 
 # What a stranger may look for: the file in which it lies, and what names it there.
 WHERE = {

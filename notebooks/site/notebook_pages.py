@@ -1,0 +1,153 @@
+"""What a page of the site adds to a committed notebook, when Sphinx reads it.
+
+The notebooks are written for Jupyter, and stay as they are. Here **Predict** becomes a box, hints
+fold, cells that only import or draw are folded, figures get their alternative text, an exercise
+leads to its solution, and an explorer is put below the figure that stands for it.
+"""
+
+import ast
+import json
+import re
+
+EXPLORERS = {"00_start_here": ("overlay", "overlay.explore("),
+             "02_atrous_convolution": ("rates", "explorer.explore("),
+             "05_aspp": ("mixer", "mixer.explore("),
+             "12_the_whole_table": ("table", "explorer.explore(")}
+TITLES = {"overlay": "Overlay viewer", "rates": "Rate explorer", "mixer": "Branch mixer",
+          "table": "Table explorer"}
+HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>\s*", re.S)
+PREDICT = re.compile(r"^\*\*Predict\.\*\* (.*?)(?=\n\n|\Z)", re.S | re.M)
+EXERCISE = re.compile(r"^#{2,3} Exercise (\d+)\.(\d+)", re.M)
+SHOWING = ("plots.show", "show", "show_table", "tables.show_table", "mixer.explore",
+           "explorer.explore", "overlay.explore", "torch.manual_seed")
+
+
+def transform(notebook, name, *, repository=""):
+    """The notebook (parsed JSON) called `name`, such as "notebooks/05_aspp", as a page shows it."""
+    stem, is_solution = name.rpartition("/")[2], "/solutions/" in name
+    cells, exercises = [], []
+    for cell in notebook["cells"]:
+        source = _text(cell["source"])
+        if cell["cell_type"] == "markdown":
+            cell["source"] = solution_text(source) if is_solution else page_text(source)
+            found = [".".join(match.groups()) for match in EXERCISE.finditer(source)]
+            if not is_solution and exercises and (HINT.search(source) or found):
+                cell["source"] = _with_solutions(cell["source"], exercises, stem)
+                exercises = []
+            exercises += found
+        elif cell["cell_type"] == "code":
+            cell["metadata"] = code_metadata(cell, source, is_solution=is_solution)
+        cells.append(cell)
+        if stem in EXPLORERS and EXPLORERS[stem][1] in source:
+            cells.append(_markdown("explorer", explorer(EXPLORERS[stem][0], up="../")))
+    cells.insert(1, _markdown("downloads", downloads(name, repository)))
+    return notebook | {"cells": cells}
+
+
+def page_text(source):
+    """Markdown of a lesson: **Predict** as a box and hints as folds."""
+    source = PREDICT.sub(r":::{admonition} Predict\n:class: predict\n\1\n:::", source)
+    return HINT.sub(_fold, source)
+
+
+def solution_text(source):
+    """Markdown of a solution: what comes below an exercise's heading is folded."""
+    if not EXERCISE.search(source):
+        return source
+    heading, _, rest = source.partition("\n")
+    return f"{heading}\n\n:::{{dropdown}} The way there\n{rest.strip()}\n:::\n" if rest.strip() else source
+
+
+def code_metadata(cell, source, *, is_solution):
+    """The cell's metadata with what folds it, and with the alternative text of its figure."""
+    metadata = dict(cell["metadata"])
+    tags = list(metadata.get("tags", []))
+    if is_solution and "def " in source:
+        tags.append("hide-cell")
+    elif is_only_imports_or_figures(source):
+        tags.append("hide-input")
+    if tags:
+        metadata["tags"] = tags
+    alts = [output["metadata"]["image/png"]["alt"] for output in cell.get("outputs", [])
+            if output.get("metadata", {}).get("image/png", {}).get("alt")]
+    if alts:
+        metadata["mystnb"] = {"image": {"alt": " ".join(alts)}}
+    return metadata
+
+
+def is_only_imports_or_figures(source):
+    """Whether a cell has nothing to read but imports and the call that draws a figure."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # a line for IPython
+        return False
+    return bool(body) and all(
+        isinstance(node, ast.Import | ast.ImportFrom)
+        or isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) in SHOWING for node in body)
+
+
+def explorer(kind, *, up):
+    """The place of an explorer, and its scripts; `up` leads from the page to the site's root."""
+    if kind == "overlay":
+        body = (f'<iframe class="explorer-frame" src="{up}_static/explorers/overlay.html" '
+                'title="Overlay viewer" loading="lazy"></iframe>')
+    else:
+        scripts = "".join(f'<script defer src="{up}_static/explorers/{file}"></script>'
+                          for file in ("parts.js", f"{kind}-data.js", f"{kind}.js"))
+        body = f'<div class="explorer" data-explorer="{kind}"></div>\n{scripts}'
+    return (f":::{{admonition}} {TITLES[kind]}\n:class: explorer-box\n\n"
+            f"```{{raw}} html\n{body}\n```\n:::\n")
+
+
+def downloads(name, repository):
+    """The line below a page's title: the notebook itself, and where it can be run elsewhere."""
+    file = name.rpartition("/")[2] + ".ipynb"
+    line = f"{{download}}`Download this notebook <{file}>`"
+    if repository:
+        line += (f" · [open in Colab](https://colab.research.google.com/github/{repository}/blob/main/"
+                 f"{name}.ipynb) · [open in Binder](https://mybinder.org/v2/gh/{repository}/main"
+                 f"?labpath={name}.ipynb). There run first: "
+                 f"`%pip install git+https://github.com/{repository}`")
+    return f"{{.downloads}}\n{line}"
+
+
+def _with_solutions(source, exercises, stem):
+    """`source` with a line behind its hints that leads to the solutions of `exercises`."""
+    links = " · ".join(f"[Solution to exercise {number}](solutions/{stem}.ipynb"
+                       f"#exercise-{number.replace('.', '')})" for number in exercises)
+    line = f"{{.solution-link}}\n{links}\n\n"
+    end = source.rfind(":::\n", 0, _first_heading(source)) if ":::{dropdown}" in source else -1
+    cut = end + len(":::\n") if end >= 0 else 0
+    return f"{source[:cut]}\n{line}{source[cut:]}"
+
+
+def _first_heading(source):
+    match = re.search(r"^#{1,4} ", source, re.M)
+    return match.start() if match else len(source)
+
+
+def _fold(match):
+    title, text = (part.strip() for part in match.groups())
+    return f":::{{dropdown}} {title}\n{text}\n:::\n"
+
+
+def _text(source):
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _markdown(name, source):
+    return {"cell_type": "markdown", "id": f"site-{name}", "metadata": {}, "source": source}
+
+
+def _read(app, docname, source):
+    if str(app.env.doc2path(docname)).endswith(".ipynb"):
+        page = transform(json.loads(source[0]), docname, repository=app.config.deeplab_repository)
+        source[0] = json.dumps(page)
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.add_config_value("deeplab_repository", "", "env")
+    app.connect("source-read", _read)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

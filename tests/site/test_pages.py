@@ -1,0 +1,152 @@
+"""What the site makes of notebooks and docstrings, and the numbers that its explorers show."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+PROJECT = Path(__file__).parents[2]
+SITE = PROJECT / "notebooks" / "site"
+LESSONS = sorted((PROJECT / "notebooks").glob("[01][0-9]_*.ipynb"))
+sys.path.insert(0, str(SITE))
+
+import build  # noqa: E402
+import keep  # noqa: E402
+import method_pages  # noqa: E402
+import notebook_pages  # noqa: E402
+
+
+def stored(name):
+    return json.loads((SITE / "explorers" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def page(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    name = path.relative_to(PROJECT).with_suffix("").as_posix()
+    return notebook_pages.transform(notebook, name)["cells"]
+
+
+def test_predict_becomes_a_box_and_hints_fold():
+    shown = notebook_pages.page_text(
+        "Before.\n\n**Predict.** How many\nof `nine`?\n\nAfter.\n\n<details><summary>Hint 1</summary>"
+        "Half.</details>\n<details><summary>Hint 2</summary>`x // 2`</details>\n\n## Next\n")
+    assert shown == (
+        "Before.\n\n:::{admonition} Predict\n:class: predict\nHow many\nof `nine`?\n:::\n\nAfter.\n\n"
+        ":::{dropdown} Hint 1\nHalf.\n:::\n:::{dropdown} Hint 2\n`x // 2`\n:::\n## Next\n")
+
+
+@pytest.mark.parametrize("source, only", [
+    ("import torch\n\ntorch.manual_seed(0);", True),
+    ("from deeplab.figures import plots\nplots.show(figures.opening(), alt='x')", True),
+    ("x = 1\nplots.show(x, alt='x')", False), ("%pip install x", False), ("", False)])
+def test_what_only_imports_or_draws_is_folded(source, only):
+    assert notebook_pages.is_only_imports_or_figures(source) == only
+
+
+def test_solutions_are_folded():
+    shown = notebook_pages.solution_text("## Exercise 2.1\n\nThe outer tap.")
+    assert shown == "## Exercise 2.1\n\n:::{dropdown} The way there\nThe outer tap.\n:::\n"
+    for path in (PROJECT / "notebooks" / "solutions").glob("*.ipynb"):
+        answers = [cell for cell in page(path) if "def my_" in "".join(cell["source"])]
+        assert answers and all("hide-cell" in cell["metadata"]["tags"] for cell in answers)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_has_all_that_a_page_needs(path):
+    cells = page(path)
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    assert "**Predict.**" not in text and "<details>" not in text
+    exercises = re.findall(r"^#+ Exercise (\d+\.\d+)", text, re.M)
+    links = re.findall(r"\[Solution to exercise ([\d.]+)\]\(solutions/(.+?)#exercise-(\d+)\)", text)
+    assert sorted(links) == sorted((one, path.name, one.replace(".", "")) for one in exercises)
+    pictures = [cell for cell in cells for output in cell.get("outputs", [])
+                if "image/png" in output.get("data", {})]
+    assert pictures and all(len(cell["metadata"]["mystnb"]["image"]["alt"]) > 20 for cell in pictures)
+    kind = notebook_pages.EXPLORERS.get(path.stem)
+    assert text.count("explorer-box") == (kind is not None)
+
+
+def test_a_repository_brings_links_to_where_a_notebook_runs():
+    assert "Colab" not in notebook_pages.downloads("notebooks/05_aspp", "")
+    line = notebook_pages.downloads("notebooks/05_aspp", "someone/deeplab")
+    assert "github/someone/deeplab/blob/main/notebooks/05_aspp.ipynb" in line
+    assert "pip install git+https://github.com/someone/deeplab" in line
+
+
+def test_every_public_name_of_the_method_has_its_page():
+    made = method_pages.pages(PROJECT / "deeplab")
+    assert set(made) == {"index.md", "model.md", "data.md", "training.md", "evaluation.md"}
+    assert made["index.md"].count("](") == 17
+    assert "{py:function} field_of_view(kernel_size: int, rate: int) -> int" in made["model.md"]
+    assert "{py:class} ASPP(" in made["model.md"] and "self" not in made["model.md"].partition(
+        "{py:class} ASPP(")[2].partition("\n")[0]
+    assert ">>> field_of_view(3, 1)" in made["model.md"]
+
+
+def test_a_docstring_keeps_its_signs():
+    assert method_pages.text("Rates (N, *) of `conv_bn`, <1> and $2.") == (
+        "Rates (N, \\*) of `conv_bn`, \\<1\\> and \\$2.\n")
+    assert method_pages.text("See:\n\n>>> 1 + 1\n2") == "See:\n\n```pycon\n>>> 1 + 1\n2\n```\n"
+
+
+def test_the_map_of_the_first_page_has_every_lesson():
+    lines = build.lesson_table().splitlines()[2:]
+    assert len(lines) == len(LESSONS) and all(line.count("|") == 3 for line in lines)
+    assert "[5 · ASPP](notebooks/05_aspp.ipynb) | What is left of" in build.lesson_table()
+
+
+def test_a_kept_notebook_names_no_folder_and_no_time():
+    cell = {"cell_type": "code", "id": "x", "source": 'results_root = "/tmp/x"\nseed = 0',
+            "metadata": {"tags": ["injected-parameters"], "papermill": {"duration": 1}}}
+    made = keep.kept({"cells": [cell], "metadata": {"papermill": {"output_path": "/tmp/x"}}})
+    assert made["cells"][0]["source"] == "results_root = None\nseed = 0"
+    assert "papermill" not in json.dumps(made)
+
+
+def test_the_rate_explorer_compares_with_the_package():
+    from deeplab.course.atrous.explorer import MAX_RATE, Kernel
+    from deeplab.course.atrous.figures import drawn_picture
+    content, picture = stored("rates"), drawn_picture()
+    assert [content["height"], content["width"]] == list(picture.shape[:2])
+    assert content["maxRate"] == MAX_RATE and len(content["examples"]) >= 6
+    for example in content["examples"]:
+        assert Kernel(*example["kernel"]).sentence(picture) == example["sentence"]
+    assert (np.asarray(Image.open(SITE / "explorers" / "rates.png")) == picture).all()
+
+
+def test_the_table_explorer_has_the_packages_scores_and_costs():
+    from deeplab.course.whole_table import explorer
+    from deeplab.table.rows import load_rows
+    content, rows, costs = stored("table"), load_rows(), explorer.costs()
+    assert [line["id"] for line in content["rows"]] == list(rows)
+    for line in content["rows"]:
+        assert line["miou"] == rows[line["id"]].published_miou
+        for axis in explorer.AXES:
+            assert line[axis] == pytest.approx(costs[line["id"]][axis], rel=1e-6), (line["id"], axis)
+    for example in content["examples"]:
+        view = explorer.View(*(tuple(example[key]) for key in ("axes", "datasets", "backbones",
+                                                               "strides")))
+        assert view.sentence() == example["sentence"]
+
+
+def test_the_mixer_shows_what_the_package_predicts():
+    from deeplab.course.aspp import mixer
+    from deeplab.course.quick import demo_experiment, trained_demo_model
+    content = stored("mixer")
+    experiment = demo_experiment("voc_r50_d16")
+    model = trained_demo_model("voc_r50_d16", steps=content["steps"])
+    assert content["branches"] == mixer.branch_names(model.aspp)
+    for image, mix in ((content["images"][0], 31), (content["images"][0], 15),
+                       (content["images"][2], 5)):
+        on = [bool(mix >> index & 1) for index in range(5)]
+        _, miou = mixer.mixed_prediction(experiment, model, image["number"], on)
+        assert image["miou"][mix] == pytest.approx(miou, abs=0.3)
+
+
+def test_the_explorers_are_small():
+    sizes = [path.stat().st_size for path in (SITE / "explorers").iterdir()]
+    assert sum(sizes) < 500_000
