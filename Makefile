@@ -26,7 +26,7 @@ table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo pro
 test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a time in two processes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests notebooks --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=120 --ignore=notebooks/row.ipynb --ignore=notebooks/report.ipynb \
-		--ignore=tests/cluster
+		--ignore=tests/cluster --ignore=tests/browser
 
 test-cluster: $(VENV)/ready  ## rows on a real SLURM, skipped where Debian's packages of it are missing
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 tests/cluster

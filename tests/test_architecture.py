@@ -189,7 +189,8 @@ def test_what_computes_does_not_draw():
 
 
 @pytest.mark.parametrize("statement", ["import deeplab", "import deeplab.cli",
-                                       "import deeplab.table.rows", "import deeplab.report.results"])
+                                       "import deeplab.table.rows",
+                                       "import deeplab.report.results"])
 def test_what_answers_at_once_loads_no_torch(statement):
     code = f"import sys; {statement}; print(*sorted({{'torch', 'papermill'}} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
