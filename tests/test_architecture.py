@@ -25,8 +25,8 @@ BANDS = [{"support"}, {"evaluation", "data", "profiles"}, {"model", "table", "pr
          {"cli", "figures"}, {"course"}]
 METHOD = ("model", "data", "evaluation", "training")
 TIMES = ("timeout", "patience", "wait", "seconds", "lease")  # parameters that hold seconds
-ALLOWED = ("cv2.setNumThreads(0)",)  # what is set on import: OpenCV leaves the cores to the loaders
-NOT_OF_THE_PACKAGE = {"helpers", "reference", "cluster", "gpu", "browser", "site"}  # folders of tests
+ALLOWED = ("cv2.setNumThreads(0)",)  # set on import: OpenCV leaves the cores to the loaders
+NOT_OF_THE_PACKAGE = {"helpers", "reference", "cluster", "gpu", "browser", "site"}  # of tests
 
 # What a stranger may look for: the file in which it lies, and what names it there.
 WHERE = {
@@ -65,8 +65,10 @@ WRITING_CALLS = {"write_text", "write_bytes", "to_csv", "to_json", "to_pickle", 
                  "mkstemp", "copyfile", "copy2", "copytree"}
 SAVING_CALLS = {"save", "savefig", "dump"}  # allowed into an open file or a buffer, not to a path
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
-TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".json", ".csv", ".ipynb", ".txt", ".lock", ".cfg"}
-MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|data/home|private|scratch)/\w")
+TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".json", ".csv", ".ipynb", ".txt", ".lock",
+        ".cfg", ".js", ".css"}
+MACHINE_PATH = re.compile(
+    r"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|data/home|private|scratch)/\w")
 
 
 def room(module):

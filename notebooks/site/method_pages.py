@@ -26,7 +26,8 @@ def pages(package):
         for found, module, words in listed:
             if found == room:
                 index.append(f"| [{room}/{module}]({room}.md#deeplab-{room}-{module}) | {words} |")
-                parts.append(module_page(package / room / f"{module}.py", f"deeplab.{room}.{module}"))
+                file = package / room / f"{module}.py"
+                parts.append(module_page(file, f"deeplab.{room}.{module}"))
         made[f"{room}.md"] = "\n".join(parts)
     return {"index.md": "\n".join(index) + "\n", **made}
 

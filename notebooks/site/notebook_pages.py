@@ -52,10 +52,10 @@ def page_text(source):
 
 def solution_text(source):
     """Markdown of a solution: what comes below an exercise's heading is folded."""
-    if not EXERCISE.search(source):
-        return source
     heading, _, rest = source.partition("\n")
-    return f"{heading}\n\n:::{{dropdown}} The way there\n{rest.strip()}\n:::\n" if rest.strip() else source
+    if not EXERCISE.search(source) or not rest.strip():
+        return source
+    return f"{heading}\n\n:::{{dropdown}} The way there\n{rest.strip()}\n:::\n"
 
 
 def code_metadata(cell, source, *, is_solution):
