@@ -33,10 +33,12 @@ def page(path):
 def test_predict_becomes_a_box_and_hints_fold():
     shown = notebook_pages.page_text(
         "Before.\n\n**Predict.** How many\nof `nine`?\n\nAfter.\n\n"
-        "<details><summary>Hint 1</summary>Half.</details>\n<details><summary>Hint 2</summary>`x // 2`</details>\n\n## Next\n")
+        "<details><summary>Hint 1</summary>Half.</details>\n"
+        "<details><summary>Hint 2</summary>`x // 2`</details>\n\n## Next\n")
     assert shown == (
         "Before.\n\n:::{admonition} Predict\n:class: predict\nHow many\nof `nine`?\n:::\n\n"
-        "After.\n\n:::{dropdown} Hint 1\nHalf.\n:::\n:::{dropdown} Hint 2\n`x // 2`\n:::\n## Next\n")
+        "After.\n\n:::{dropdown} Hint 1\nHalf.\n:::\n"
+        ":::{dropdown} Hint 2\n`x // 2`\n:::\n## Next\n")
 
 
 @pytest.mark.parametrize("source, only", [
