@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from deeplab.cli.options import DATA_ROOT
+from deeplab.cli.options import DATA_ROOT, say
 
 
 @click.group()
@@ -21,7 +21,7 @@ def miniature(dataset: str, data_root: Path | None) -> None:
     from deeplab.miniature.scenes import vocabulary
     from deeplab.miniature.twins import miniature as draw
     for name in vocabulary()["sets"] if dataset == "all" else [get_dataset(dataset).name]:
-        click.echo(draw(name, data_root))
+        say(draw(name, data_root))
 
 
 @data.command()
@@ -39,9 +39,9 @@ def prepare(dataset: str, data_root: Path | None, archives: Path | None, dry_run
     from deeplab.prepare.prepare import prepare as prepare_dataset
     from deeplab.support.folders import data_folder
     data_root = data_root or data_folder()
-    click.echo(announce(dataset, data_root, archives))
+    say(announce(dataset, data_root, archives))
     if not dry_run:
-        prepare_dataset(dataset, data_root, archives=archives, say=click.echo)
+        prepare_dataset(dataset, data_root, archives=archives, say=say)
 
 
 @data.command()
@@ -58,12 +58,12 @@ def verify(dataset: str, data_root: Path | None, part: bool, manifest: Path | No
     report = verify_dataset(dataset, data_root or data_folder(), part=part, manifest=manifest)
     if report.problems:
         raise DataError(f"E-VERIFY {report}")
-    click.echo(report)
+    say(report)
     if report.unwritten:
-        click.echo(f"{report.unwritten}\n  or: keep the manifest elsewhere with --manifest FILE",
-                   err=True)
+        say(f"{report.unwritten}\n  or: keep the manifest elsewhere with --manifest FILE",
+            err=True)
     else:
-        click.echo(f"manifest: {report.manifest}")
+        say(f"manifest: {report.manifest}")
 
 
 @data.command()
@@ -80,10 +80,10 @@ def add(name: str, folder: Path, classes: Path | None) -> None:
     from deeplab.support.folders import absolute, named_folder
     folder = absolute(folder)
     added = add_dataset(name, folder, named_folder("DEEPLAB_DATASETS"), classes=classes)
-    click.echo("\n".join([*added.lines, f"entry: {added.entry}", f"look at: {added.sheet}", "",
-                          "next:", f"  deeplab data verify {name} --data-root {folder.parent}",
-                          f"  deeplab run {name}_r50_d16 --profile small "
-                          f"--data-root {folder.parent}"]))
+    say("\n".join([*added.lines, f"entry: {added.entry}", f"look at: {added.sheet}", "",
+                   "next:", f"  deeplab data verify {name} --data-root {folder.parent}",
+                   f"  deeplab run {name}_r50_d16 --profile small "
+                   f"--data-root {folder.parent}"]))
 
 
 @data.command()
@@ -95,9 +95,9 @@ def convert(source: Path, target: Path, colours: Path) -> None:
     """Turn the colour masks in SOURCE into index images in TARGET, a new folder."""
     from deeplab.prepare.colour_masks import convert_masks
     count, classes = convert_masks(source, target, colours)
-    click.echo(f"{count:,} masks written to {target}, with the values of classes.csv:")
+    say(f"{count:,} masks written to {target}, with the values of classes.csv:")
     for line in classes:
-        click.echo(f"  {line.raw:>3}  {line.name}")
+        say(f"  {line.raw:>3}  {line.name}")
 
 
 @data.command()
@@ -124,4 +124,4 @@ def pack(dataset: str, data_root: Path | None, splits: tuple[str, ...]) -> None:
     for split in splits or there:
         samples = SegmentationDataset(label_set, root, split, use_pack=False)
         path = samples.pack(lambda numbers: tqdm(numbers, split, disable=None))
-        click.echo(f"{path}  {len(samples):,} samples, {path.stat().st_size / 1e9:.1f} GB")
+        say(f"{path}  {len(samples):,} samples, {path.stat().st_size / 1e9:.1f} GB")

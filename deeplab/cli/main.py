@@ -11,7 +11,8 @@ import click
 
 from deeplab import __version__
 from deeplab.cli.data import data
-from deeplab.cli.options import AGAIN, DATA_ROOT, PROFILE, RESULTS, option, run_options
+from deeplab.cli.options import (AGAIN, DATA_ROOT, PROFILE, RESULTS, option, run_options,
+                                 say)
 from deeplab.cli.weights import evaluate, predict, weights
 from deeplab.support.errors import DeeplabError, Stopped
 
@@ -25,12 +26,12 @@ class ErrorsAsText(click.Group):
         except DeeplabError as error:
             if context.params.get("debug"):
                 raise
-            click.echo(str(error), err=True)
+            say(str(error), err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             error = Stopped.of("E-STOPPED", "stopped as asked",
                                do="run the same command again: it goes on from what is there")
-            click.echo(str(error), err=True)
+            say(str(error), err=True)
             sys.exit(error.exit_code)
 
 
@@ -50,14 +51,14 @@ def rows(as_json: bool) -> None:
         import json
 
         from deeplab.runs.config import row_facts
-        click.echo(json.dumps([row_facts(row) for row in known_rows().values()], indent=1))
+        say(json.dumps([row_facts(row) for row in known_rows().values()], indent=1))
         return
-    click.echo(f"{'row':<18} {'classes':>7} {'crop':>10} {'epochs':>6} {'published mIoU':>15}")
+    say(f"{'row':<18} {'classes':>7} {'crop':>10} {'epochs':>6} {'published mIoU':>15}")
     for row in known_rows().values():
         crop = f"{row.crop_height}x{row.crop_width}"
-        click.echo(f"{row.row_id:<18} {row.num_classes:>7} {crop:>10} {row.epochs:>6} "
-                   + (f"{row.published_miou:>14.2f}" if row.published_miou is not None
-                      else f"{'your own':>14}"))
+        say(f"{row.row_id:<18} {row.num_classes:>7} {crop:>10} {row.epochs:>6} "
+            + (f"{row.published_miou:>14.2f}" if row.published_miou is not None
+               else f"{'your own':>14}"))
 
 
 @main.command()
@@ -71,11 +72,11 @@ def run(row: str, again: bool, **given: Any) -> None:
     from deeplab.support.scores import score_words
     config = RunConfig.of(row_id=row, **given)
     result = run_row(config, again=again)
-    click.echo(f"{row} ({config.profile.name}, seed {config.seed}): "
-               f"mIoU {score_words(result['miou'])} on "
-               f"{result['num_images']} images after {result['steps']} of "
-               f"{result['total_steps']} steps" + ("" if result["complete"] else " (incomplete)"))
-    click.echo(f"notebook: {config.folder / 'notebook.ipynb'}")
+    say(f"{row} ({config.profile.name}, seed {config.seed}): "
+        f"mIoU {score_words(result['miou'])} on "
+        f"{result['num_images']} images after {result['steps']} of "
+        f"{result['total_steps']} steps" + ("" if result["complete"] else " (incomplete)"))
+    say(f"notebook: {config.folder / 'notebook.ipynb'}")
 
 
 @main.command()
@@ -124,10 +125,10 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
              run_rows(fitting, jobs=jobs, again=again)) if fitting else {}
     failed = {name: code for name, code in codes.items() if code != 0}
     if any(code == 0 for code in codes.values()):
-        click.echo(f"report: {make_report(configs[0].results_root, given['profile'])}")
+        say(f"report: {make_report(configs[0].results_root, given['profile'])}")
     for name, code in failed.items():
-        click.echo(f"{name} ended with exit code {code}; the same command goes on with it",
-                   err=True)
+        say(f"{name} ended with exit code {code}; the same command goes on with it",
+            err=True)
     sys.exit(next(iter((stale | failed).values()), 0))
 
 
@@ -137,9 +138,15 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
 def report(profile: str, results_root: Path | None) -> None:
     """Rebuild table, figures and report from the results that are there."""
     from deeplab.profiles import get_profile
-    from deeplab.report.report import make_report
+    from deeplab.report.report import Report, make_report
     from deeplab.support.folders import results_folder
-    click.echo(make_report(results_root or results_folder(), get_profile(profile).name))
+    from deeplab.support.errors import DataError
+    root, name = results_root or results_folder(), get_profile(profile).name
+    say(make_report(root, name))
+    damaged = Report.of(profile=name, results_root=str(root)).damaged
+    for line in damaged:
+        say(line, err=True)
+    sys.exit(DataError.exit_code if damaged else 0)
 
 
 @main.command()
@@ -148,25 +155,26 @@ def report(profile: str, results_root: Path | None) -> None:
 def status(profile: str, results_root: Path | None) -> None:
     """What runs, how far it is, and what stopped."""
     from deeplab.profiles import get_profile
-    from deeplab.report.results import run_command, run_folders, run_standing
-    from deeplab.runs.status import read_status, status_line, whereabouts
+    from deeplab.report.results import run_folders, run_state
+    from deeplab.runs.status import status_line
+    from deeplab.support.errors import DataError
     from deeplab.support.folders import results_folder
     from deeplab.table.rows import load_rows
     found = run_folders(results_root or results_folder(), get_profile(profile).name)
-    is_own = False
+    is_own, code = False, 0
     for row_id, seed, folder in found:
         if row_id not in load_rows() and not is_own:
-            click.echo("rows of your own, outside the table:")
+            say("rows of your own, outside the table:")
             is_own = True
-        state = read_status(folder)
-        click.echo(status_line(row_id + (f" seed {seed}" if seed else ""), state))
-        fit = run_standing(folder)
-        again = ["--again"] * bool(fit.changed)
-        for line in (*fit.lines, whereabouts(state, run_command(folder) + again)):
-            if line:
-                click.echo(f"    {line}")
+        status, lines = run_state(folder)
+        say(status_line(row_id + (f" seed {seed}" if seed else ""), status))
+        for line in lines:
+            say(f"    {line}")
+        if status.state == "damaged":
+            code = DataError.exit_code
     if not found:
-        click.echo(f"no runs of profile {profile} yet; start one with: deeplab run voc_r50_d8")
+        say(f"no runs of profile {profile} yet; start one with: deeplab run voc_r50_d8")
+    sys.exit(code)
 
 
 @main.command()
@@ -179,7 +187,7 @@ def doctor(data_root: Path | None, results_root: Path | None) -> None:
     findings = list(examine(data_root or data_folder(), results_root or results_folder()))
     for name, found, do in findings:
         remedy = f"\n{'':27}do: {do}" if do else ""
-        click.echo(f"{'!' if do else ' '} {name:<24} {found}{remedy}")
+        say(f"{'!' if do else ' '} {name:<24} {found}{remedy}")
 
 
 @main.command()
@@ -196,7 +204,7 @@ def plan(rows: tuple[str, ...], gpu: str | None, gpus: int, profile: str) -> Non
     from deeplab.table.rows import match_rows
     plans = [plan_rows(match_rows(rows), gpu=name, gpus=gpus, profile=profile)
              for name in ([gpu] if gpu else GPUS)]
-    click.echo(plan_text(plans))
+    say(plan_text(plans))
     if gpu:
         check_fits(plans[0])
 

@@ -8,6 +8,12 @@ import click
 
 from deeplab.runs.parameters import PARAMETERS, option_name
 from deeplab.support.folders import absolute
+from deeplab.support.plain import printable
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print a text that may hold names of strangers: no command for a terminal is among them."""
+    click.echo(printable(text, keep="\n\t"), err=err)
 
 
 class AbsolutePath(click.Path):

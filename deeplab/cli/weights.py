@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from deeplab.cli.options import DATA_ROOT, DEVICE, RESULTS, WEIGHTS_PROFILE
+from deeplab.cli.options import DATA_ROOT, DEVICE, RESULTS, WEIGHTS_PROFILE, say
 
 WEIGHTS = click.option("--weights", required=True, type=click.Path(path_type=Path), metavar="FILE",
                        help="SSSegmentation's, mmsegmentation's or ours")
@@ -49,9 +49,9 @@ def evaluate(row: str, weights: str, profile: str | None, device: str | None,
                                  scales=factors, flip=flip, progress=show)
     # a score of another size of network is not comparable with the published one
     published = facts["published_miou"] if facts["profile"] == "full" else None
-    click.echo(f"{row} ({facts['profile']}), {facts['weights']}: "
-               f"mIoU {score_words(facts['miou'])} on {facts['num_images']} images" +
-               (f"   (published: {published:.2f})" if published is not None else ""))
+    say(f"{row} ({facts['profile']}), {facts['weights']}: "
+        f"mIoU {score_words(facts['miou'])} on {facts['num_images']} images" +
+        (f"   (published: {published:.2f})" if published is not None else ""))
 
 
 @click.command()
@@ -72,13 +72,13 @@ def predict(images: tuple[str, ...], weights: str, row: str | None, profile: str
     from deeplab.runs.predict import label_photos
     photos, left_out = find_photos(images)
     if left_out:
-        click.echo(f"left out: {len(left_out)} labels and overlays that predict wrote", err=True)
+        say(f"left out: {len(left_out)} labels and overlays that predict wrote", err=True)
     for found in label_photos(photos, weights, row_id=row, profile=profile, device=device,
                               out=out, raw=raw, overwrite=overwrite):
-        click.echo(f"{found.photo} -> {found.label}" +
-                   (f", {found.overlay.name}" if found.overlay else ""))
+        say(f"{found.photo} -> {found.label}" +
+            (f", {found.overlay.name}" if found.overlay else ""))
         for name, pixels, share in found.areas:
-            click.echo(f"  {name:<24} {pixels:>12,} px {share:6.2f} %")
+            say(f"  {name:<24} {pixels:>12,} px {share:6.2f} %")
 
 
 @click.group()
@@ -98,7 +98,7 @@ def convert(source: Path, target: Path, row: str, profile: str | None, scheme: s
     from deeplab.table.rows import get_row
     from deeplab.weights.export import convert_file
     count = convert_file(source, target, get_row(row), profile=profile, scheme=scheme)
-    click.echo(f"{count} tensors written to {target}")
+    say(f"{count} tensors written to {target}")
 
 
 @weights.command()
@@ -111,8 +111,8 @@ def extract(source: Path, target: Path) -> None:
     """
     from deeplab.weights.extract import extract_tensors
     count, left = extract_tensors(source, target)
-    click.echo(f"{count} tensors written to {target}" +
-               (f"; left behind: {', '.join(left)}" if left else ""))
+    say(f"{count} tensors written to {target}" +
+        (f"; left behind: {', '.join(left)}" if left else ""))
 
 
 @weights.command()
@@ -132,4 +132,4 @@ def export(target: Path, weights: Path, row: str | None, profile: str | None,
     config = weights_config(file, row_id=row, profile=profile)
     model = file.model(config.row, config.profile.name)
     difference = export_model(model, target, height=size[0], width=size[1])
-    click.echo(f"{target}: logits differ from the network's by at most {difference:.1e}")
+    say(f"{target}: logits differ from the network's by at most {difference:.1e}")

@@ -6,12 +6,14 @@ one id per line, or, where images are stored by split, simply the folder of that
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from deeplab.support.entry import inside
 from deeplab.support.errors import DataError
 from deeplab.support.listing import Named, is_hidden, named_files, read_list, shown
 
@@ -47,7 +49,7 @@ class Layout:
     def fill(self, pattern: str, *, split: str, id: str = "{id}") -> str:
         """A pattern of images or labels with its places filled: a path relative to the root."""
         folder = self.split_folders.get(split, split)
-        return pattern.replace("{split}", folder).replace("{id}", id)
+        return inside(pattern.replace("{split}", folder)).replace("{id}", id)
 
     def landmarks(self, split: str = "train") -> tuple[str, str]:
         """The two folders by which a root is recognised: those of the images and the labels.
@@ -72,7 +74,8 @@ class Layout:
     def splits(self, root: Path) -> list[str]:
         """The names of the splits that are there, sorted."""
         if "{split}" not in self.images:
-            return sorted(path.stem for path in root.glob(self.lists.replace("{split}", "*")))
+            return sorted(path.stem for path in root.glob(
+                glob.escape(self.lists).replace("{split}", "*")))
         names = {folder: split for split, folder in self.split_folders.items()}
         before, _, after = self.images.partition("{split}")
         parent, _, start = before.rpartition("/")
@@ -91,7 +94,7 @@ class Layout:
 
     def list_file(self, root: Path, split: str) -> Path:
         """Where the list of a split lies, if there is one."""
-        return root / (self.lists or "").replace("{split}", split)
+        return root / inside((self.lists or "").replace("{split}", split))
 
     def samples(self, root: Path, split: str) -> Split:
         """Images and labels of a split, in the order of its list, or sorted if it has none.
@@ -108,7 +111,7 @@ class Layout:
                 strange=[path for path in images.strange if path not in masks])
         if self.lists and self.list_file(root, split).is_file():
             source, is_listed = self.list_file(root, split), True
-            ids = read_list(source, images.paths)
+            ids = read_list(source, images.paths, root)
         else:
             source, is_listed = root / images.folder, False
             if "{split}" not in self.images or not source.is_dir():

@@ -22,6 +22,7 @@ from PIL import Image
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.support.files import atomic_write
+from deeplab.support.plain import figure_text, markdown
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
 # seaborn's "colorblind" palette, kept here so that a run need not import seaborn
@@ -110,7 +111,8 @@ def class_legend(fig: Figure, labels: Iterable[np.ndarray], label_set: LabelSet,
     more there are.
     """
     classes = classes_by_area(labels, label_set)
-    entries = [(label_set.palette[index], label_set.classes[index]) for index in classes[:limit]]
+    entries = [(label_set.palette[index], figure_text(label_set.classes[index]))
+               for index in classes[:limit]]
     handles = [Patch(facecolor=np.array(colour) / 255, edgecolor="black", label=name)
                for colour, name in [*entries, (VOID_GREY, "void")]]
     if len(classes) > limit:
@@ -178,7 +180,7 @@ def show(fig: Figure, *, alt: str, caption: str | None = None, file: Path | None
         content = encoded(image.quantize(256, dither=Image.Dither.NONE), optimize=True)
     data = {"image/png": base64.b64encode(content).decode(), "text/plain": alt}
     display(data, metadata={"image/png": {"alt": alt}}, raw=True)
-    display(Markdown(f"*{caption or alt}*"))
+    display(Markdown(f"*{markdown(caption or alt)}*"))
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot:
         pyplot.close(fig)

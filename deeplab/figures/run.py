@@ -17,6 +17,7 @@ from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, WIDTH, class_legend, figure, house_style,
                                    note, picture, subplots, words_only)
 from deeplab.runs.experiment import Experiment, Outcome
+from deeplab.support.plain import figure_text
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
 ACROSS = 4  # samples beside each other
@@ -111,8 +112,9 @@ def class_bars(class_iou: Mapping[str, float | None], label_set: LabelSet) -> Fi
     fig = figure(0.23 * rows + 1.1)
     for column, axes in enumerate(np.atleast_1d(fig.subplots(1, columns))):
         part = scores[column * rows:(column + 1) * rows]
-        bars = axes.barh([name for _, name in part], [iou for iou, _ in part], edgecolor="black",
-                         linewidth=0.6, color=[colours[name] for _, name in part])
+        bars = axes.barh([figure_text(name) for _, name in part], [iou for iou, _ in part],
+                         edgecolor="black", linewidth=0.6,
+                         color=[colours[name] for _, name in part])
         axes.axvline(mean, color="black", linestyle=":", linewidth=1.5, zorder=0)
         for text in axes.bar_label(bars, fmt="%.0f", padding=3, in_layout=False):
             text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})

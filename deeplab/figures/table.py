@@ -15,6 +15,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from deeplab.figures.plots import (BLUE, GREEN, GREY, ORANGE, PURPLE, RED, figure, house_style,
                                    note, subplots)
+from deeplab.support.plain import figure_text
 
 Entries = Sequence[Mapping[str, Any]]
 COLOURS = {"voc": BLUE, "ade20k": ORANGE, "cityscapes": GREEN, "context": RED,
@@ -57,7 +58,7 @@ def _heat(axes, values: np.ndarray, names: Sequence[str], rows: Sequence[str]) -
     import seaborn  # here, for the pictures of one run need it not
     short = [row_id.partition("_")[2].replace("_", " ").upper() for row_id in rows]
     seaborn.heatmap(values, ax=axes, cmap="cividis", vmin=0, vmax=100, annot=True, fmt=".0f",
-                    cbar=False, xticklabels=short, yticklabels=names,
+                    cbar=False, xticklabels=short, yticklabels=[*map(figure_text, names)],
                     annot_kws={"in_layout": False, "size": 11})  # in_layout: measuring is slow
     for line, column in np.argwhere(np.isnan(values)):
         axes.text(column + 0.5, line + 0.5, "–", ha="center", va="center", in_layout=False)

@@ -9,6 +9,7 @@ from deeplab.profiles import PROFILES
 from deeplab.runs.config import RunConfig
 from deeplab.runs.deviations import DEVIATIONS
 from deeplab.runs.experiment import Experiment
+from deeplab.support.plain import markdown
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -18,10 +19,14 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown: names in the first column flush left, everything else flush right."""
+    """A table in Markdown: names in the first column flush left, everything else flush right.
+
+    The cells are texts, shown as they are.
+    """
     # not pandas' to_markdown: it needs another package, pads cells and turns "43.10" into 43.1
     rule = [":---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in ([*header], rule, *rows))
+    return "\n".join(f"| {' | '.join(map(markdown, cells))} |"
+                     for cells in ([*header], rule, *rows))
 
 
 def row_facts_table(experiment: Experiment) -> list[tuple[str, str, str]]:

@@ -76,7 +76,7 @@ def is_whole(folder: Path) -> bool:
     if not (folder / STAMP).is_file():
         return False
     stamp = read_json(folder / STAMP)
-    if stamp["version"] != version():
+    if not isinstance(stamp, dict) or stamp.get("version") != version():
         return False
     there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")
              if path.is_file() and path.name != STAMP and path.parent.name != PACKS}

@@ -4,18 +4,21 @@ A JSON object or list, or lines: CSV with or without a header, CamVid's label_co
 CVAT's labelmap.txt, plain names as LabelMe and darknet have them.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from deeplab.support.errors import DataError
+from deeplab.support.listing import leads_out
+from deeplab.support.own import regular
+from deeplab.support.strict_json import parse
 from deeplab.support.void import IGNORE_INDEX
 
 VOID_NAMES = {"void", "ignore", "ignored", "__ignore__", "unlabelled", "unlabeled", "unknown"}
 NAMES = ("classes", "class", "labels", "labelmap", "label_colors", "label_colours", "class_names",
          "class_dict", "_classes", "colors", "colours", "codes", "obj_class_to_machine_color")
+LARGEST = 2**20  # bytes of a file of classes
 ENDINGS = (".json", ".csv", ".txt", ".names")
 
 
@@ -35,10 +38,11 @@ class ClassLine(NamedTuple):
 def find_class_file(folder: Path, files: list[str], labels: str = "") -> Path | None:
     """The file among `files` of `folder` that is called as class files are.
 
-    Of several the one in the folder `labels`, or else the least deep one.
+    Of several the one in the folder `labels`, or else the least deep one; none to which a link
+    leads from elsewhere, for its lines may be shown.
     """
     fitting = [name for name in files if Path(name).suffix.lower() in ENDINGS
-               and Path(name).stem.lower() in NAMES]
+               and Path(name).stem.lower() in NAMES and not leads_out(folder / name, folder)]
     return folder / min(fitting, key=lambda name: (
         not (labels and name.startswith(labels)), name.count("/"), name)) if fitting else None
 
@@ -60,10 +64,11 @@ def read_classes(path: Path) -> list[ClassLine]:
     value or colour twice.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        found = (_of_json(json.loads(text)) if path.suffix.lower() == ".json"
-                 else _of_lines(text.splitlines()))
-    except (OSError, ValueError, RecursionError) as error:
+        with open(path, "rb", opener=regular) as file:
+            content = file.read(LARGEST + 1)
+        found = (_of_json(parse(content, largest=LARGEST)) if path.suffix.lower() == ".json"
+                 else _of_lines(content.decode("utf-8-sig").splitlines()))
+    except (OSError, ValueError) as error:
         raise _no_classes(path, error) from error
     if not found:
         raise _no_classes(path, "no class")

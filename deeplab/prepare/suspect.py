@@ -66,7 +66,7 @@ def _has_labels(layout: Layout, root: Path, split: str) -> bool:
     images, labels = (layout.named(pattern, root, split).paths
                       for pattern in (layout.images, layout.labels))
     listed = images if "{split}" in layout.images else read_list(
-        layout.list_file(root, split), images)
+        layout.list_file(root, split), images, root)
     return any(id in labels for id in listed)
 
 

@@ -21,10 +21,11 @@ from deeplab.data.catalog import (DATASETS, SegmentationDataset, find_root, get_
 from deeplab.data.images import read_indices
 from deeplab.data.labelset import LabelSet
 from deeplab.data.layout import UNUSED_LABELS
+from deeplab.prepare.manifest import changes
 from deeplab.prepare.suspect import (Pixels, images_in_two_splits, labelled_splits,
                                      labels_without_images, odd_borders)
 from deeplab.support.errors import DataError, ResourceError
-from deeplab.support.files import read_json, write_json
+from deeplab.support.files import write_json
 from deeplab.support.listing import shown
 from deeplab.support.pictures import format_of
 
@@ -111,7 +112,7 @@ def verify(name: str, data_root: Path, *, part: bool = False,
         report.left_out += [f"split {split}: {len(names):,} {why}: {shown(names)}" for why, names
                             in samples.left_out.items() if why != UNUSED_LABELS]
         pixels[split] = _check_samples(samples, data_root, report)
-        listed = root / (label_set.layout.lists or "").replace("{split}", split)
+        listed = label_set.layout.list_file(root, split)
         if listed.is_file():
             report.files[_key(listed, data_root)] = _identity(listed.read_bytes())
     _judge_odd(report, images_in_two_splits(pixels), is_published=name in DATASETS)
@@ -119,8 +120,8 @@ def verify(name: str, data_root: Path, *, part: bool = False,
         raise DataError.of("E-LAYOUT", f"{label_set.title} has no splits", file=root,
                            expected=label_set.layout.lists or label_set.layout.images,
                            do="check that the dataset was copied or unpacked completely")
-    if report.manifest.exists():
-        report.problems += _changes(report)
+    if report.manifest.is_file():
+        report.problems += changes(report.manifest, report.files)
     elif not report.problems:
         try:
             write_json(report.manifest, {
@@ -197,18 +198,3 @@ def _wrong_count(label_set: LabelSet, split: str, count: int) -> list[DataError]
                          found=f"{count:,} images", expected=" or ".join(map("{:,}".format, right)),
                          do="copy or unpack the dataset completely, or say --part if a part of it "
                             "is meant")]
-
-
-def _changes(report: Report) -> Iterator[DataError]:
-    """What differs from the manifest, one error for each file."""
-    manifest, files = read_json(report.manifest), report.files
-    before = manifest["files"]
-    for path in sorted(before.keys() | files.keys()):
-        if before.get(path) != files.get(path):
-            found, expected = ("no file" if entry is None else f"{entry[0]:,} bytes, sha256 "
-                               f"{entry[1][:12]}" for entry in (files.get(path), before.get(path)))
-            yield DataError.of(
-                "E-CHANGED", "a file is not as it was", file=path, found=found,
-                expected=f"{expected} (manifest of {manifest['made']})",
-                do="restore it, or prepare the dataset again; if the change was meant, delete "
-                   f"{report.manifest}")

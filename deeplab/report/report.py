@@ -17,7 +17,8 @@ from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
 from deeplab.support.files import atomic_write
 from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
-from deeplab.support.own import temporary_for
+from deeplab.support.own import linked, temporary_for
+from deeplab.support.plain import markdown
 from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
 
@@ -38,6 +39,9 @@ def make_report(results_root: Path | str, profile: str) -> Path:
     check_clone()
     report = Report.of(profile=profile, results_root=str(results_root))
     folder = report.folder
+    for place in (folder, folder / "figures"):
+        if place.is_symlink():
+            raise linked(place, "a symbolic link")
     write_table(report.results_root, profile)
     atomic_write(folder / "table.md", report.page + "\n")
     draft = temporary_for(folder / "report.ipynb")
@@ -102,13 +106,18 @@ class Report:
         header = [name.format(self.profile, DATA[self.profile]) for name in HEADER]
         rule = [":---", ":---", *["---:"] * 5, ":---"]
         lines = [header, rule, *(self._cells(row_id) for row_id in load_rows())]
-        here = published_here(self.results_root, self.profile)
+        here = self.here
         if here:
-            scores = (f"{here[row_id]['miou']:.2f}" if row_id in here else "—"
-                      for row_id in load_rows())
+            scores = (self._here(here.get(row_id, {})) for row_id in load_rows())
             for line, cell in zip(lines, [PUBLISHED_HERE, "---:", *scores], strict=True):
                 line.append(cell)
-        return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+        return "\n".join(map(_line, lines))
+
+    @staticmethod
+    def _here(facts: Mapping[str, Any]) -> str:
+        """The cell of published weights, with what is known of them."""
+        score = facts.get("miou")
+        return "damaged" if "problem" in facts else "—" if score is None else f"{score:.2f}"
 
     @property
     def own_table(self) -> str:
@@ -122,7 +131,7 @@ class Report:
         cells = ([*line[:3], *line[4:]] for line in map(self._cells, rows))  # nothing is published
         lines = [header, [":---", ":---", *["---:"] * 4, ":---"], *cells]
         return "\n## Rows of your own, outside the table\n\n" + "".join(
-            f"| {' | '.join(line)} |\n" for line in lines)
+            _line(line) + "\n" for line in lines)
 
     def _cells(self, row_id: str) -> list[str]:
         row = get_row(row_id)
@@ -138,21 +147,35 @@ class Report:
 
     @property
     def left_out(self) -> list[str]:
-        """Why a run that was started is not in the table, one sentence for each."""
-        reasons = {"stale": "stale, because something it rests on has changed since: {}",
-                   "incomplete": "incomplete, stopped early on purpose ({} of {} steps)",
+        """Why a run that was started is not in the table, one sentence for each, in Markdown."""
+        reasons = {"stale": "stale, because something it rests on has changed since: {changed}",
+                   "incomplete": "incomplete, stopped early on purpose ({steps} of {total_steps} "
+                                 "steps)",
                    "unscored": "without a score: no pixel of its evaluation images is labelled",
                    "unfinished": "unfinished: it runs, or it was stopped"}
         return [f"{entry['row_id']}, seed {entry['seed']}: " + reasons[entry["state"]].format(
-                    *([", ".join(entry["changed"])] if entry["state"] == "stale" else
-                      [entry.get("steps"), entry.get("total_steps")]))
-                for entry in self.entries if entry["state"] != "done"]
+                    **entry | {"changed": ", ".join(entry["changed"])})
+                for entry in self.entries if entry["state"] in reasons] + [
+            markdown(line) for line in self.damaged]
+
+    @property
+    def damaged(self) -> list[str]:
+        """What holds something that no run leaves there, a line for each."""
+        return [f"{entry['row_id']}, seed {entry['seed']}: damaged: {entry['problem']}"
+                for entry in self.entries if entry["state"] == "damaged"] + [
+            f"{row_id}, published weights: damaged: {facts['problem']}"
+            for row_id, facts in self.here.items() if "problem" in facts]
+
+    @property
+    def here(self) -> dict[str, dict[str, Any]]:
+        """What `published_here` finds."""
+        return published_here(self.results_root, self.profile)
 
     @property
     def notes(self) -> list[str]:
         """Libraries whose patch release has changed since results that count were made."""
         return [f"Noted: {entry['row_id']}, seed {entry['seed']}, was made with "
-                f"{'; '.join(entry['noted'])}." for entry in [*self.done, *self.own]
+                f"{markdown('; '.join(entry['noted']))}." for entry in [*self.done, *self.own]
                 if entry["noted"]]
 
     @property
@@ -165,6 +188,11 @@ class Report:
         """The numbers of the departures from the recipe that any result makes."""
         return sorted({number for entry in [*self.done, *self.own]
                        for number in entry["deviations"]})
+
+
+def _line(cells: Sequence[str]) -> str:
+    """One line of a table in Markdown."""
+    return f"| {' | '.join(map(markdown, cells))} |"
 
 
 def score_text(scores: Sequence[float]) -> str:

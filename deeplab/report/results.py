@@ -1,35 +1,52 @@
 """All runs of a profile, read from their folders, as one table."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
 
-from deeplab.runs.config import RunConfig
+from deeplab.runs.parameters import command_words
+from deeplab.runs.records import (check_facts, check_place, other_command, read_log,
+                                  read_published, read_result, run_config)
 from deeplab.runs.result import Standing, standing
-from deeplab.support.files import atomic_write, read_json
+from deeplab.runs.status import Status, problem, read_status, whereabouts
+from deeplab.support.errors import DeeplabError
+from deeplab.support.files import atomic_write
 from deeplab.table.rows import load_rows, own_rows
 
 COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", "published_miou",
            "miou", "num_images", "eval_split", "inference", "steps", "complete", "minutes",
            "parameters", "gmacs", "peak_memory_mb", "device", "threads", "backbone_weights",
            "deviations", "commit", "dirty", "torch")
+RUN_FOLDER = re.compile("seed(0|[1-9][0-9]{0,8})", re.ASCII)
 
 
 def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
     """One entry per row and seed that was started, in the order of the table, then own rows.
 
-    Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete", "unscored" or
-    "unfinished"), `changed` (what made it stale), `noted` (libraries whose patch release differs
-    since) and, if there is a result, its facts.
+    Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete", "unscored",
+    "unfinished" or "damaged"), `problem` (what is damaged, in one line), `changed` (what made it
+    stale), `noted` (libraries whose patch release differs since) and, if there is a result, its
+    facts.
     """
     return [_entry(folder, row_id, seed)
             for row_id, seed, folder in run_folders(results_root, profile)]
 
 
 def published_here(results_root: Path, profile: str) -> dict[str, dict[str, Any]]:
-    """By row: the results of published weights that `deeplab evaluate` scored here."""
-    paths = {row_id: results_root / profile / row_id / "published.json" for row_id in load_rows()}
-    return {row_id: read_json(path) for row_id, path in paths.items() if path.exists()}
+    """By row: the results of published weights that `deeplab evaluate` scored here.
+
+    One that is damaged has a `problem` instead of facts.
+    """
+    found = {}
+    for row_id in load_rows():
+        path = results_root / profile / row_id / "published.json"
+        if path.exists():
+            try:
+                found[row_id] = read_published(path, row_id, profile)
+            except DeeplabError as error:
+                found[row_id] = {"problem": problem(path.parent, error)}
+    return found
 
 
 def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]:
@@ -37,21 +54,35 @@ def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]
     top, rows = results_root / profile, list(load_rows())
     if any(folder.parent.name not in rows for folder in top.glob("*/seed*")):
         rows += own_rows()  # a faulty entry is no concern of who has no such runs
-    found = {row_id: {int(folder.name.removeprefix("seed")): folder
-                      for folder in (top / row_id).glob("seed*")
-                      if folder.name.removeprefix("seed").isdigit()} for row_id in rows}
+    found = {row_id: {int(match[1]): folder for folder in (top / row_id).glob("seed*")
+                      if (match := RUN_FOLDER.fullmatch(folder.name))} for row_id in rows}
     return [(row_id, seed, folder) for row_id, seeds in found.items()
             for seed, folder in sorted(seeds.items())]
+
+
+def run_state(folder: Path) -> tuple[Status, list[str]]:
+    """How the run in `folder` stands, and lines that say more of it: for `deeplab status`."""
+    try:
+        status = read_status(folder)
+        if status.state == "done":
+            _found(folder)
+        fit, command = run_standing(folder), run_command(folder)
+    except (DeeplabError, OSError) as error:
+        status = Status("damaged", problem=problem(folder, error))
+    if status.state == "damaged":
+        words = {"row_id": folder.parts[-2], "profile": folder.parts[-3],
+                 "seed": int(folder.name.removeprefix("seed"))}
+        return status, [status.problem, "set it aside and make it anew with: deeplab "
+                        + shlex.join([*command_words(words), "--again"])]
+    more = whereabouts(status, [*command, *["--again"] * bool(fit.changed)])
+    return status, [*fit.lines, *[more] * bool(more)]
 
 
 def run_command(folder: Path) -> list[str]:
     """The words of the `deeplab` command that goes on with the run in `folder`."""
     if (folder / "run.json").exists():
         return run_config(folder).command
-    outcome = folder / "outcome.json"  # of a notebook that no runner executed
-    if outcome.exists() and "command" in (facts := read_json(outcome)):
-        return shlex.split(facts["command"])[1:]
-    return ["run", folder.parent.name]
+    return other_command(folder)
 
 
 def run_standing(folder: Path) -> Standing:
@@ -59,22 +90,29 @@ def run_standing(folder: Path) -> Standing:
     return standing(run_config(folder)) if (folder / "run.json").exists() else Standing()
 
 
-def run_config(folder: Path) -> RunConfig:
-    """What the run in `folder` was asked to do, for the place where its folder lies now."""
-    parameters = read_json(folder / "run.json")["parameters"]
-    return RunConfig.of(**parameters | {"results_root": str(folder.parents[2])})
-
-
 def _entry(folder: Path, row_id: str, seed: int) -> dict[str, Any]:
-    entry = {"row_id": row_id, "seed": seed, "folder": folder, "state": "unfinished",
-             "changed": [], "noted": []}
+    entry = {"state": "unfinished", "problem": "", "changed": [], "noted": []}
+    place = {"row_id": row_id, "seed": seed, "folder": folder}
+    try:
+        return entry | _found(folder) | place
+    except (DeeplabError, OSError) as error:
+        return entry | {"state": "damaged", "problem": problem(folder, error)} | place
+
+
+def _found(folder: Path) -> dict[str, Any]:
+    """The facts of a result, and whether they count; raises what a damaged file raises."""
+    check_place(folder)
+    for _ in read_log(folder):
+        pass  # whoever draws it later can rely on it
     if not (folder / "result.json").exists():
-        return entry
-    fit = standing(run_config(folder))
-    facts = read_json(folder / "result.json")
+        return {}
+    config, facts = run_config(folder), read_result(folder)
+    fit = standing(config)
+    if not fit.changed:
+        check_facts(folder, facts, config)
     state = ("stale" if fit.changed else "incomplete" if not facts["complete"] else
              "unscored" if facts["miou"] is None else "done")
-    return {**facts, **entry, "state": state, "changed": [*fit.changed], "noted": [*fit.noted]}
+    return {**facts, "state": state, "changed": [*fit.changed], "noted": [*fit.noted]}
 
 
 def table_csv(entries: list[dict[str, Any]]) -> str:

@@ -20,6 +20,7 @@ from deeplab.runs.result import stale
 from deeplab.runs.run_row import THREAD_VARIABLES
 from deeplab.runs.status import duration, read_status, status_line
 from deeplab.support.cuda import visible_gpus
+from deeplab.support.errors import DeeplabError
 from deeplab.support.files import open_output
 from deeplab.support.folders import check_clone
 from deeplab.support.machine import child_search_path, core_count
@@ -66,7 +67,10 @@ def without_stale(configs: list[RunConfig],
     """Those of `configs` that may run, and the exit codes of the others, after saying why."""
     fitting, codes = [], {}
     for config in configs:
-        error = stale(config)
+        try:
+            error = stale(config)
+        except DeeplabError as damage:
+            error = damage
         if error is None:
             fitting.append(config)
         else:

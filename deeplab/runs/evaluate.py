@@ -16,6 +16,7 @@ from deeplab.runs.experiment import Experiment
 from deeplab.runs.facts import evaluation_facts
 from deeplab.runs.fingerprint import data_identity, digest
 from deeplab.runs.predict import weight_file
+from deeplab.runs.records import check_place
 from deeplab.support.files import sha256, write_json
 from deeplab.table.rows import get_row
 from deeplab.weights.fused import optimize_for_inference
@@ -35,6 +36,7 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
     file = weight_file(weights, row_id)
     config = RunConfig.of(row_id=row_id, profile=profile or file.profile or "full", device=device,
                           data_root=data_root, results_root=results_root)
+    check_place(config.folder)
     inference = replace(config.inference, scales=scales, flip=flip)
     model = file.model(row, config.profile.name)
     experiment = Experiment(config)

@@ -28,7 +28,7 @@ from deeplab.prepare.suspect import check_splits
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import check_gpus, check_training, device_of
 from deeplab.runs.launch import launch
-from deeplab.support.files import read_json_lines
+from deeplab.runs.records import read_log
 from deeplab.support.signals import die_with_parent
 from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.loop import TrainingSettings, train
@@ -193,6 +193,6 @@ class Experiment:
                        threads=torch.get_num_threads())
         evaluation = train(self.model, self.samples, settings, folder=folder,
                            identity=self.identity, evaluate=self.evaluate, ranks=self.ranks)
-        log = list(read_json_lines(folder / "log.jsonl"))
+        log = list(read_log(folder))
         return Outcome(self.model, evaluation, settings.stop_step, settings.total_steps,
                        log[-1]["seconds"], log)

@@ -95,7 +95,7 @@ def data_identity(config: RunConfig, *splits: str) -> Any:
         return miniature_version()
     root, row = config.real_data_root, config.row
     manifest = root / f"manifest-{row.dataset}.json"
-    if manifest.exists():
+    if manifest.is_file():
         return sha256(manifest)
     return file_states(row.dataset, root, *(splits or (row.train_split, row.eval_split)))
 

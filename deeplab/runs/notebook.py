@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from deeplab.runs.records import read_log
 from deeplab.support import errors
 from deeplab.support.crash import crash_point
-from deeplab.support.errors import DeeplabError, KernelDied
-from deeplab.support.files import atomic_write, disk_errors, read_json_lines
+from deeplab.support.errors import DataError, DeeplabError, KernelDied
+from deeplab.support.files import atomic_write, disk_errors
 from deeplab.support.folders import FOLDERS, named_folder
 from deeplab.support.machine import child_search_path, socket_folder
 
@@ -98,7 +99,9 @@ def _as_ours(error: Any) -> DeeplabError:
 
 
 def _kernel_died(folder: Path, error: Exception, kills: int) -> KernelDied:
-    step = max((line["step"] for line in read_json_lines(folder / "log.jsonl")), default="none")
+    step = "none"
+    with contextlib.suppress(DataError):
+        step = max((line["step"] for line in read_log(folder)), default=step)
     cause = (f"the system's out-of-memory killer struck {kills} times meanwhile" if kills
              else "no out-of-memory kill was counted: it was killed, or crashed")
     return KernelDied.of(

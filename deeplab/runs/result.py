@@ -5,15 +5,18 @@ everything else is in place. What a run left either fits (all parts of its finge
 fits but is noted (a library's patch release differs), or is stale, and then left as it is.
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import changed, fingerprint, noted
+from deeplab.runs.records import check_facts, newest_checkpoint, read_log, read_result, read_run
 from deeplab.runs.status import duration
-from deeplab.support.errors import UsageError
-from deeplab.support.files import read_json, read_json_lines, replace_file
+from deeplab.support.errors import DataError, UsageError
+from deeplab.support.files import replace_file
+from deeplab.support.scores import score_words
 
 UNVERIFIED = "data (names, sizes and times of unverified files; see `deeplab data verify`)"
 
@@ -36,9 +39,9 @@ def standing(config: RunConfig, mark: dict[str, Any] | None = None) -> Standing:
     """How the run that `config.folder` holds stands to `mark`, by default today's fingerprint."""
     if not (config.folder / "run.json").exists() and not (config.folder / "result.json").exists():
         return Standing()
-    record = read_json(config.folder / "run.json")
-    return Standing(tuple(changed(record.get("fingerprint", {}), mark or fingerprint(config))),
-                    tuple(noted(record.get("surroundings", {}))))
+    record = read_run(config.folder)
+    return Standing(tuple(changed(record["fingerprint"], mark or fingerprint(config))),
+                    tuple(noted(record["surroundings"])))
 
 
 def stale(config: RunConfig, mark: dict[str, Any] | None = None) -> UsageError | None:
@@ -63,32 +66,32 @@ def stale(config: RunConfig, mark: dict[str, Any] | None = None) -> UsageError |
 
 def _left(folder: Path) -> str:
     """What a run left that has cost something, in words; "" if nothing."""
-    result = folder / "result.json"
-    if result.exists():
-        facts = read_json(result)
+    if (folder / "result.json").exists():
+        facts = read_result(folder)
         return (f"a result of {facts['steps']:,} steps that took "
-                f"{duration(60 * facts['minutes'])}, mIoU {facts['miou']:.2f} %")
-    manifest = folder / "checkpoints" / "checkpoints.json"
-    step = max((entry["step"] for entry in read_json(manifest)), default=0) if (
-        manifest.exists()) else 0
-    seconds = max((line.get("seconds", 0) for line in read_json_lines(folder / "log.jsonl")),
-                  default=0)
+                f"{duration(60 * facts.get('minutes', 0))}, mIoU {score_words(facts['miou'])}")
+    step, seconds = newest_checkpoint(folder), 0
+    with contextlib.suppress(DataError):  # of a damaged log only the cost is not known
+        seconds = max((line.get("seconds", 0) for line in read_log(folder)), default=0)
     return f"a checkpoint of step {step:,} that took {duration(seconds)}" if step else ""
 
 
 def promote_outcome(config: RunConfig) -> dict[str, Any]:
     """Turn the notebook's outcome into the result, in one rename; returns its content."""
-    outcome = config.folder / "outcome.json"
-    facts = read_json(outcome)
-    replace_file(outcome, config.folder / "result.json")
+    facts = read_result(config.folder, "outcome.json")
+    replace_file(config.folder / "outcome.json", config.folder / "result.json")
     return facts
 
 
 def finished_result(config: RunConfig) -> dict[str, Any] | None:
-    """The result of this run if it is done as far as asked, else None."""
+    """The result of this run if it is done as far as asked, else None.
+
+    It must fit (see `standing`). Raises `DataError` (E-JSON, E-RECORD) for one that is damaged.
+    """
     path = config.folder / "result.json"
     if not path.exists():
         return None
-    facts = read_json(path)
+    facts = read_result(config.folder)
+    check_facts(config.folder, facts, config)
     wanted = min(config.max_steps or facts["total_steps"], facts["total_steps"])
     return facts if facts["steps"] >= wanted else None

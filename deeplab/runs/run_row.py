@@ -18,10 +18,11 @@ from typing import Any
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import changed, data_identity, file_states, fingerprint, software
 from deeplab.runs.notebook import environment, execute, publish_notebook
+from deeplab.runs.records import check_place, damage, read_run
 from deeplab.runs.result import finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
-from deeplab.support.files import read_json, replace_file, write_json
+from deeplab.support.files import replace_file, write_json
 from deeplab.support.folders import PROJECT, check_clone
 from deeplab.support.locks import TRAINER, locked, owner
 from deeplab.support.machine import thread_count
@@ -36,14 +37,17 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
     """Bring one run to its end, as far as `config` asks, and return its result.
 
-    With `again` what no longer fits is set aside and made anew; without it that raises
-    `UsageError` (E-STALE). Raises also what the notebook's cells raise (`DataError`,
-    `DivergedError` ...), `LockedError` if another process has the run, `Stopped` after a
-    signal, and `KernelDied`.
+    With `again` what no longer fits, or is damaged, is set aside and made anew; without it that
+    raises `UsageError` (E-STALE) or `DataError` (E-JSON, E-RECORD). Raises also what the
+    notebook's cells raise (`DataError`, `DivergedError` ...), `LockedError` if another process
+    has the run, `ResourceError` (E-LINK), `Stopped` after a signal, and `KernelDied`.
     """
     die_with_parent()
     check_clone()
+    check_place(config.folder)
     with locked(config.folder / "lock"), forwarded_signals(config.folder):
+        if again and damage(config.folder):
+            _set_aside(config.folder, "damaged")
         mark = _mark(config)
         refusal = None if again else stale(config, mark)
         if refusal:
@@ -96,10 +100,10 @@ def _prepare_folder(config: RunConfig, mark: dict[str, Any]) -> int:
     """
     record = config.folder / "run.json"
     if record.exists():
-        before = read_json(record)
-        old = before.get("fingerprint", {})
+        before = read_run(config.folder)
+        old = before["fingerprint"]
         if not changed(old, mark):
-            return before["threads"]
+            return before.get("threads", thread_count())
         _set_aside(config.folder, old.get("code", "unknown")[:6])
     threads = thread_count()
     write_json(record, {"parameters": config.parameters, "fingerprint": mark, "threads": threads,

@@ -5,7 +5,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from deeplab.support.files import read_json, read_json_lines
+from deeplab.runs.records import check_place, read_log, read_result
+from deeplab.support.errors import DeeplabError
+from deeplab.support.plain import printable
 from deeplab.support.locks import is_locked, owner
 
 
@@ -13,7 +15,7 @@ from deeplab.support.locks import is_locked, owner
 class Status:
     """What the files of one run say."""
 
-    state: str  # "waiting", "starting", "running", "stopped", "done"
+    state: str  # "waiting", "starting", "running", "stopped", "done", "damaged"
     step: int = 0
     total_steps: int = 0
     loss: float | None = None
@@ -21,30 +23,48 @@ class Status:
     age: float | None = None  # seconds since the last line of the log
     eta: float | None = None  # seconds to the end, at the speed so far
     owner: tuple[int, str] | None = None  # (process id, host) that runs it
+    problem: str = ""  # what is damaged, in one line
 
     @property
     def progress(self) -> float:
         """Share of the schedule that is done, 0 to 1."""
-        return self.step / self.total_steps if self.total_steps else 0.0
+        return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
 
 
 def read_status(folder: Path) -> Status:
-    """The status of the run in `folder`; "running" means that a process holds its lock."""
-    lines = list(read_json_lines(folder / "log.jsonl"))
+    """The status of the run in `folder`; "running" means that a process holds its lock.
+
+    "damaged" means that a file does not hold what a run leaves there.
+    """
+    try:
+        return _status(folder)
+    except (DeeplabError, OSError) as error:
+        return Status("damaged", problem=problem(folder, error))
+
+
+def problem(folder: Path, error: DeeplabError | OSError) -> str:
+    """What is wrong with the run in `folder`, in one line without the place of the folder."""
+    text = error.line if isinstance(error, DeeplabError) else printable(error)
+    return text.replace(f"{folder}/", "").replace(str(folder), folder.name)
+
+
+def _status(folder: Path) -> Status:
+    check_place(folder)
+    lines = list(read_log(folder))
     log: dict = {}
     for line in lines:
         log |= line
     finished, is_held = folder / "result.json", is_locked(folder / "lock")
     if finished.exists() and not is_held:
-        facts = read_json(finished)
+        facts = read_result(folder)
         return Status("done", facts["steps"], facts["total_steps"], log.get("loss"),
                       facts["miou"])
     state = ("running" if lines else "starting") if is_held else (
         "stopped" if folder.exists() else "waiting")
     if not lines:
         return Status(state)
-    step, total = log["step"], log["total_steps"]
-    eta = (total - step) * log["seconds"] / step if step else None
+    step, total = log["step"], log.get("total_steps", 0)
+    eta = max(0, total - step) * log.get("seconds", 0) / step if step else None
     return Status(state, step, total, log.get("loss"), log.get("miou"),
                   max(0, time.time() - (folder / "log.jsonl").stat().st_mtime), eta,
                   owner(folder / "lock"))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from deeplab.support.errors import UsageError
+from deeplab.support.errors import DataError, UsageError
 
 REQUIRED, OPTIONAL = ("title", "layout", "classes", "ignored", "resize"), ("split_sizes",)
 CLASS_KEYS = ("raw", "name", "color")
@@ -18,6 +18,7 @@ LAYOUT_OPTIONAL = ("lists", "split_folders", "extra_labels")
 MOST_CLASSES = 253  # a label has 256 values: one is ignored, one marks what is not allowed
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 LARGEST_SIDE = 2**16  # pixels of a target size
+LONGEST = 200  # bytes of a text: a file system takes 255 of a name
 SHOWN = 6  # faults that an error message lists
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # of a dataset: rows and folders bear it
 
@@ -44,6 +45,15 @@ def fault(key: str, found: Any, expected: str) -> str:
     """What is wrong with the value of a key, in words."""
     text = repr(found)
     return f"{key} is {text if len(text) <= 60 else text[:57] + '...'}, expected {expected}"
+
+
+def inside(path: str) -> str:
+    """A path that an entry comes to, if it leads nowhere but down; else `DataError` (E-LAYOUT)."""
+    if ".." in PurePosixPath(path).parts or PurePosixPath(path).is_absolute():
+        raise DataError.of("E-LAYOUT", "a path that leads out of the dataset", found=path,
+                           expected="a path below its root",
+                           do="rename the split, or correct the patterns of the entry")
+    return path
 
 
 def _faults(entry: Any) -> Iterator[str]:
@@ -140,10 +150,26 @@ def _layout(value: Any) -> Iterator[str]:
         if not isinstance(entries, Mapping):
             yield fault(f"layout.{key}", entries, "an object: a text for each split")
         for split, text in entries.items() if isinstance(entries, Mapping) else ():
+            yield from _split_name(f"layout.{key}", split)
             if key == "extra_labels":
                 yield from _pattern(f"layout.{key}.{split}", text)
             elif not _is_relative(text):
                 yield fault(f"layout.{key}.{split}", text, "a relative folder")
+            else:
+                yield from _filled(value, split, text)
+
+
+def _filled(layout: Mapping[str, Any], split: str, folder: str) -> Iterator[str]:
+    """A fault of each pattern that is relative, and is not with the folder of a split in it."""
+    for key in ("images", "labels"):
+        path = str(layout.get(key)).replace("{split}", folder)
+        if _is_relative(layout.get(key)) and not _is_relative(path):
+            yield fault(f"layout.{key}, for split {split},", path, "a relative path")
+
+
+def _split_name(where: str, split: Any) -> Iterator[str]:
+    if not isinstance(split, str) or not NAME.fullmatch(split) or len(split) > LONGEST:
+        yield fault(f"a split in {where}", split, "letters, digits, _ . + and - only")
 
 
 def _pattern(key: str, value: Any) -> Iterator[str]:
@@ -165,8 +191,7 @@ def _split_sizes(value: Any) -> Iterator[str]:
     for split, count in value.items():
         if not _is_number(count) or count < 1:
             yield fault(f"split_sizes.{split}", count, "a number of images")
-        if not _is_relative(split):
-            yield fault("split_sizes", split, "names of splits")
+        yield from _split_name("split_sizes", split)
 
 
 def _is_number(value: Any) -> bool:
@@ -182,7 +207,8 @@ def _is_colour(value: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value.strip() != "" and value.isprintable()
+    return (isinstance(value, str) and value.strip() != "" and value.isprintable()
+            and len(value.encode()) <= LONGEST)
 
 
 def _is_relative(value: Any) -> bool:

@@ -14,6 +14,9 @@ import difflib
 from collections.abc import Iterable
 from typing import TypeVar
 
+from deeplab.support.plain import printable
+
+NEW_LINE = "\n"  # that which is found may have several lines
 E = TypeVar("E", bound="DeeplabError")
 
 
@@ -30,11 +33,11 @@ class DeeplabError(Exception):
     def of(cls: type[E], code: str, what: str, *, file: object = None, found: object = None,
            expected: object = None, do: str | None = None) -> E:
         """The error with the standard text: code and summary, file, found/expected, action."""
-        lines = [f"{code} {what}"]
+        lines = [f"{code} {printable(what)}"]
         if file is not None:
-            lines.append(f"  file: {file}")
-        pair = [f"{name}: {value}" for name, value in (("found", found), ("expected", expected))
-                if value is not None]
+            lines.append(f"  file: {printable(file)}")
+        pair = [f"{name}: {printable(value, keep=NEW_LINE)}" for name, value in (
+            ("found", found), ("expected", expected)) if value is not None]
         if pair:
             joined = "   ".join(pair)
             lines.append("  " + (joined if len(joined) <= 100 else "\n  ".join(pair)))
@@ -46,6 +49,12 @@ class DeeplabError(Exception):
     def code(self) -> str:
         """The short code the text begins with, such as `E-LABEL`."""
         return str(self).split(" ", 1)[0]
+
+    @property
+    def line(self) -> str:
+        """The error in one line, for a list of several: without what is to be done."""
+        lines = [line.strip() for line in str(self).partition("\n  do: ")[0].splitlines()]
+        return "; ".join(filter(None, lines))
 
 
 class UsageError(DeeplabError, ValueError):

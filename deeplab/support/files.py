@@ -18,9 +18,11 @@ from typing import IO, Any
 
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import CheckpointError, DataError, DeeplabError, ResourceError
-from deeplab.support.own import linked, no_link, temporary_for
+from deeplab.support.own import linked, no_link, regular, regular_itself, temporary_for
+from deeplab.support.strict_json import LARGEST, parse
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LONGEST_LINE = 2**20  # bytes of a line of a log
 BAD_JSON = "correct the file; if deeplab wrote it, remove it and run the same command again"
 
 
@@ -96,13 +98,19 @@ def write_json(path: Path | str, value: Any) -> Path:
     return atomic_write(path, text + "\n")
 
 
-def read_json(path: Path | str) -> Any:
-    """The content of a JSON file; raises `DataError` (E-JSON) if it is missing or broken."""
+def read_json(path: Path | str, *, largest: int = LARGEST, links: bool = True) -> Any:
+    """The content of a JSON file of at most `largest` bytes, as `strict_json.parse` has it.
+
+    A link in its place is followed only with `links`. Raises `DataError` (E-JSON) if it is
+    missing, broken, too large or no regular file.
+    """
     try:
-        return _parsed(Path(path).read_bytes(), path)
-    except OSError as error:
-        raise DataError.of("E-JSON", "cannot read a JSON file", file=path, found=error.strerror,
-                           do=BAD_JSON) from error
+        with open(path, "rb", opener=regular if links else regular_itself) as file:
+            content = file.read(largest + 1)
+    except (OSError, ValueError) as error:  # of a path that cannot be one
+        raise DataError.of("E-JSON", "cannot read a JSON file", file=path, do=BAD_JSON,
+                           found=getattr(error, "strerror", error)) from error
+    return _parsed(content, path, largest)
 
 
 def sha256(path: Path | str) -> str:
@@ -156,18 +164,26 @@ class JsonLines:
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Each whole line of a log; a last line that is still being written is left out.
 
-    Nothing if there is no file. Raises `DataError` (E-JSON) for a line that is damaged.
+    Nothing if there is no file. Raises `DataError` (E-JSON) for a line that is damaged or too
+    long, and for what is no regular file.
     """
-    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith(b"\n"):
-                yield _parsed(line, f"{path}, line {number}")
-
-
-def _parsed(content: bytes, source: object) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8, of depth
+        file = open(path, "rb", opener=regular_itself)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DataError.of("E-JSON", "cannot read a log", file=path, found=error.strerror,
+                           do=BAD_JSON) from error
+    with file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
+            if line.endswith(b"\n") or len(line) > LONGEST_LINE:
+                yield _parsed(line, f"{path}, line {number}", LONGEST_LINE)
+
+
+def _parsed(content: bytes, source: object, largest: int) -> Any:
+    try:
+        return parse(content, largest=largest)
+    except ValueError as error:  # of JSON, of UTF-8, of depth
         raise DataError.of("E-JSON", "this is not JSON", file=source, found=error,
                            do=BAD_JSON) from error
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deeplab.support.errors import DataError
+from deeplab.support.own import regular
 
 # what systems leave in folders and nobody put there: Synology, macOS, Windows, Linux, Jupyter
 SYSTEM_NAMES = {"@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "System Volume Information",
                 "lost+found", "Thumbs.db", "desktop.ini"}
+LARGEST_LIST = 2**26  # bytes
 FIELDS = re.compile("[,;\t]")  # what separates an image from its label in a list
 SHOWN = 8  # names that an error message shows of a folder or a list
 PICTURES = (".jpg", ".png")
@@ -107,15 +109,27 @@ def named_files(root: Path, folder: str, *, start: str, ending: str) -> Named:
     return named
 
 
-def read_list(path: Path, known: Mapping[str, str] | None = None) -> list[str]:
+def leads_out(path: Path, root: Path) -> bool:
+    """Whether links lead from `path` out of `root`."""
+    return not path.resolve().is_relative_to(root.resolve())
+
+
+def read_list(path: Path, known: Mapping[str, str] | None = None,
+              root: Path | None = None) -> list[str]:
     """The ids in a list file, one a line; marks of byte order, CRLF and empty lines do no harm.
 
     With `known`, ids and their files, a line may also be a path with or without its ending, or
     an image and its label, separated by blanks, commas, semicolons or tabs. A line that leads to
-    none of them is returned as it is. Raises `DataError` (E-LIST) for a file that is no text.
+    none of them is returned as it is, or as its number if a link leads from `root` to the list:
+    what stands elsewhere belongs in no message. Raises `DataError` (E-LIST) for a file that is
+    no text, or too large.
     """
     try:
-        content = path.read_bytes()
+        with open(path, "rb", opener=regular) as file:
+            content = file.read(LARGEST_LIST + 1)
+        if len(content) > LARGEST_LIST:
+            raise DataError.of("E-LIST", "a list file is too large", file=path,
+                               found=f"more than {LARGEST_LIST:,} bytes", expected="one id a line")
         is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         lines = content.decode("utf-16" if is_wide else "utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -125,8 +139,11 @@ def read_list(path: Path, known: Mapping[str, str] | None = None) -> list[str]:
     if known is None or all(line in known for line in lines):
         return lines
     by_path = {canonical(file): id for id, file in known.items()}
+    hides = root is not None and leads_out(path, root)
     return [next((id for text in [line, *FIELDS.split(line)[:1], *line.split()[:1]]
-                  if (id := _id_of(text, known, by_path))), line) for line in lines]
+                  if (id := _id_of(text, known, by_path))),
+                 f"line {number} of a file elsewhere" if hides else line)
+            for number, line in enumerate(lines, start=1)]
 
 
 def _id_of(text: str, known: Mapping[str, str], by_path: Mapping[str, str]) -> str | None:

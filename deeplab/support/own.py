@@ -1,5 +1,6 @@
 """Names and files that are ours: nobody foresees them, and nothing leads from them elsewhere."""
 
+import errno
 import os
 import re
 import secrets
@@ -32,6 +33,28 @@ def no_link(path: str, flags: int) -> int:
         return number
     os.close(number)
     raise linked(Path(path), f"{stat.filemode(facts.st_mode)} with {facts.st_nlink} names")
+
+
+def regular(path: str, flags: int) -> int:
+    """An opener for `open` that reads regular files, never waits for a pipe, and follows links.
+
+    Raises OSError for anything else.
+    """
+    number = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(number).st_mode):
+        return number
+    os.close(number)
+    raise OSError(errno.EINVAL, "not a regular file", path)
+
+
+def regular_itself(path: str, flags: int) -> int:
+    """`regular`, which refuses a link in place of the file."""
+    try:
+        return regular(path, flags | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "a link, which may lead anywhere", path) from error
+        raise
 
 
 def linked(path: Path, found: str) -> ResourceError:

@@ -25,6 +25,7 @@ from deeplab.model.network import DeepLabV3, ModelRow
 from deeplab.model.weights import model_for, unwrap
 from deeplab.support.errors import CheckpointError
 from deeplab.support.files import atomic_write
+from deeplab.support.strict_json import parse
 from deeplab.weights.labels import check_labels, labels_of
 from deeplab.weights.safety import (MOST_TENSORS, check_regular, check_tensors, check_torch_file,
                                     refused)
@@ -156,7 +157,7 @@ def _read_safetensors(path: Path | str) -> tuple[dict[str, Tensor], Note]:
     if "sha256" in note and note["sha256"] != _digest(tensors, note):
         raise _unreadable(path, "it does not fit the SHA-256 in its header")
     try:
-        labels = json.loads(note.get("labels", "null"))
+        labels = parse(note.get("labels", "null").encode())
     except ValueError as error:
         raise _unreadable(path, error) from error
     return tensors, (note.get("row"), note.get("profile"), labels)

@@ -118,11 +118,16 @@ def test_a_run_that_another_process_has_ends_with_7(tmp_path):
               text=f"found: pid {os.getpid()} on")
 
 
-def test_a_result_that_is_damaged_ends_with_3_and_its_name(tmp_path):
+def test_a_damaged_result_is_shown_beside_the_others_and_ends_with_3(tmp_path):
     folder = RunConfig.of(row_id="voc_r50_d8", results_root=tmp_path).folder
     folder.mkdir(parents=True)
     (folder / "result.json").write_text("{")
-    fails("status", "--results", tmp_path, code=3, text="result.json")
+    (folder.with_name("seed1")).mkdir()
+    shown = invoke("status", "--results", tmp_path)
+    assert shown.exit_code == 3 and "seed 1  stopped" in shown.stdout
+    assert "damaged" in shown.stdout and "this is not JSON; file: result.json" in shown.stdout
+    assert "deeplab run voc_r50_d8 --profile demo --seed 0 --again" in shown.stdout
+    fails("run", "voc_r50_d8", "--results", tmp_path, code=3, text="E-JSON")
 
 
 def test_a_place_that_cannot_be_written_to_ends_with_5(tmp_path):

@@ -5,34 +5,24 @@ import re
 
 import nbformat
 import pytest
+from results_folders import result_facts, write_run
 
 from deeplab.report.baseline import share_words
 from deeplab.report.html import html_page
 from deeplab.report.report import Report, make_report, score_text
-from deeplab.runs.config import RunConfig, row_facts
-from deeplab.runs.fingerprint import fingerprint, surroundings
+from deeplab.runs.config import RunConfig
+from deeplab.runs.fingerprint import fingerprint
 from deeplab.support.errors import UsageError
-from deeplab.support.files import write_json
 from deeplab.table.verdict import verdict
-
-LOG = [{"step": 0, "total_steps": 6}, {"step": 6, "lr": 0.1, "loss": 2.0, "loss_aux": 1.0},
-       {"step": 6, "miou": 77.0, "class_iou": []}]
 
 
 def fabricate(root, row_id, miou, *, profile="full", seed=0, complete=True, stale=()):
     """The folder of a run that ended with `miou`; `stale` names parts of its fingerprint."""
     config = RunConfig.of(row_id=row_id, profile=profile, seed=seed, results_root=str(root))
     mark = fingerprint(config) | dict.fromkeys(stale, "of old")
-    write_json(config.folder / "run.json", {"parameters": config.parameters, "fingerprint": mark})
     class_iou = dict.fromkeys(config.label_set.classes, miou) | {"dog": None}
-    write_json(config.folder / "result.json", {
-        **row_facts(config.row), "profile": profile, "seed": seed, "miou": miou,
-        "num_images": 1449, "class_iou": class_iou, "steps": 6 if complete else 3,
-        "total_steps": 6, "complete": complete, "minutes": 1.5, "gmacs": 70.0, "parameters": 1,
-        "peak_memory_mb": 1, "device": "cpu", "threads": 1, "backbone_weights": "torchvision",
-        "deviations": [7, 9], **surroundings()})
-    lines = "".join(json.dumps(line) + "\n" for line in LOG)
-    (config.folder / "log.jsonl").write_text(lines, encoding="utf-8")
+    write_run(config, mark, facts=result_facts(
+        config, miou=miou, class_iou=class_iou, steps=6 if complete else 3, complete=complete))
     return json.loads((config.folder / "result.json").read_text(encoding="utf-8"))
 
 
@@ -121,8 +111,8 @@ def test_the_verdict_compares_only_a_whole_run_of_the_full_recipe(tmp_path):
     assert verdict(facts).endswith("difference -0.42, tolerance ±0.5: **reproduced**.")
     assert "over 20 of 21 classes" in verdict(facts)
     assert "**not reproduced**" in verdict(facts | {"miou": 78.3})
-    assert "**not reproduced**" in verdict(facts | {"miou": 44.0, "dataset": "ade20k", "num_images": 2000,
-                                                    "published_miou": 43.19})
+    assert "**not reproduced**" in verdict(facts | {
+        "miou": 44.0, "dataset": "ade20k", "num_images": 2000, "published_miou": 43.19})
     assert "no verdict" in verdict(facts | {"num_images": 1448})
     assert "reproduced" not in verdict(facts | {"profile": "demo"})
     assert "3 of 6 steps" in verdict(facts | {"complete": False, "steps": 3})

@@ -6,6 +6,7 @@ import io
 
 import pytest
 from click.testing import CliRunner
+from results_folders import result_facts
 
 from deeplab.cli.main import main
 from deeplab.report.report import Report
@@ -18,7 +19,7 @@ from deeplab.report.results import (
     write_table,
 )
 from deeplab.runs import fingerprint, result
-from deeplab.runs.config import RunConfig, row_facts
+from deeplab.runs.config import RunConfig
 from deeplab.runs.facts import save_outcome
 from deeplab.runs.result import finished_result, promote_outcome, stale, standing
 from deeplab.support.errors import DataError, UsageError
@@ -41,9 +42,8 @@ def make_run(tmp_path, mark):
     """`make_run(row_id, steps=150, ...)`: the folder of a run of 150 steps; returns its config."""
     def make(row_id="voc_r50_d8", *, steps=150, seed=0, name="result.json"):
         config = RunConfig.of(row_id=row_id, seed=seed, results_root=tmp_path)
-        facts = dict.fromkeys(COLUMNS) | row_facts(config.row) | {
-            "profile": "demo", "seed": seed, "miou": 41.5, "steps": steps, "total_steps": 150,
-            "complete": steps >= 150, "minutes": 65.0, "deviations": [1, 2], "device": "cpu"}
+        facts = result_facts(config, steps=steps, total_steps=150, complete=steps >= 150,
+                             minutes=65.0, deviations=[1, 2], commit=None)
         write_json(config.folder / "run.json",
                    {"parameters": config.parameters, "fingerprint": MARK})
         if name:
@@ -71,7 +71,8 @@ def test_a_checkpoint_that_no_longer_fits_is_refused_and_nothing_is_not(make_run
     config = make_run(name=None)
     mark["row"] = "3"
     assert standing(config).changed == ("row",) and stale(config) is None
-    write_json(config.folder / "checkpoints/checkpoints.json", [{"step": 20}, {"step": 30}])
+    write_json(config.folder / "checkpoints/checkpoints.json", [
+        {"step": step, "file": f"step-{step:07d}.pt", "sha256": 64 * "0"} for step in (20, 30)])
     (config.folder / "log.jsonl").write_text('{"step": 30, "seconds": 90.2}\n')
     assert "a checkpoint of step 30 that took 1 min 30 s with another row" in str(stale(config))
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from results_folders import result_facts
 
 from deeplab.cli.main import main
 from deeplab.data.catalog import SegmentationDataset
@@ -45,7 +46,8 @@ def earlier_run(root, row_id="voc_r50_d8", mark=EARLIER_MARK):
 
 
 def with_result(config):
-    write_json(config.folder / "result.json", RESULT | {"row_id": config.row.row_id})
+    write_json(config.folder / "result.json", result_facts(config) | RESULT | {
+        "row_id": config.row.row_id})
     return config
 
 

@@ -13,6 +13,7 @@ from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure, house_style,
                                    picture, side_by_side, subplots)
 from deeplab.miniature.twins import STAMP, miniature
+from deeplab.support.plain import figure_text
 
 OPENING_IMAGES = {"voc": 2, "ade20k": 0, "cityscapes": 1, "context": 2, "context59": 2}
 PAPER = "#eeeeee"  # behind pictures that do not fill their panel
@@ -68,7 +69,8 @@ def class_shares(shares: Mapping[str, np.ndarray], label_set: LabelSet) -> Figur
     fig, axes = subplots(0.22 * len(order) + 1.1)
     for (split, values), colour, mark in zip(shares.items(), (BLUE, ORANGE), "os", strict=True):
         axes.plot(100 * values[order], np.arange(len(order)), mark, color=colour, label=split)
-    axes.set(yticks=range(len(order)), yticklabels=[label_set.classes[index] for index in order],
+    axes.set(yticks=range(len(order)),
+             yticklabels=[figure_text(label_set.classes[index]) for index in order],
              ylim=(len(order) - 0.4, -0.6), xscale="log", xticks=(0.3, 1, 3, 10, 30, 100),
              xlim=(0.2, 130), xlabel="per cent of the pixels that count (logarithmic)",
              xticklabels=("0.3", "1", "3", "10", "30", "100"))

@@ -15,6 +15,7 @@ from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pi
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, figure, finish,
                                    house_style, picture, side_by_side, subplots)
 from deeplab.miniature.twins import miniature
+from deeplab.support.plain import figure_text
 from deeplab.support.void import IGNORE_INDEX
 
 OPENING_IMAGE = 31  # of the drawn VOC's val split: a small boat, mostly background
@@ -106,6 +107,7 @@ def class_scores(confusions: Mapping[str, Tensor], label_set: LabelSet) -> Figur
     for (name, values), colour, mark in zip(ious.items(), (ORANGE, BLUE, *LINES), "soD^v",
                                             strict=False):
         axes.plot(values[order], places, mark, color=colour, label=name, linestyle="none")
-    finish(axes, yticks=places, yticklabels=[label_set.classes[index] for index in order],
+    finish(axes, yticks=places,
+           yticklabels=[figure_text(label_set.classes[index]) for index in order],
            xlim=(-2, 102), ylim=(len(order) - 0.4, -0.6), xlabel="IoU (per cent)", grid="both")
     return fig
