@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import IO
 
 from deeplab.support.errors import LockedError, ResourceError
 from deeplab.support.files import disk_errors
-from deeplab.support.own import no_link
+from deeplab.support.own import no_link, regular_itself
 
 TRAINER = "trainer.lock"  # in a run's folder: held by the process that trains, and names it
 LOCK_SECONDS, RETRY_SECONDS = 0.3, 0.03  # `is_locked` elsewhere holds a lock for an instant
@@ -52,10 +53,12 @@ def locked(path: Path, *, wait: bool = False, patience: float = LOCK_SECONDS) ->
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock file `path` now."""
-    if not path.exists():
+    """Whether a process holds the lock file `path` now; false for what is no file of its own."""
+    try:
+        file = open(path, "rb", opener=regular_itself)
+    except OSError:
         return False
-    with open(path, encoding="utf-8") as file:
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:
@@ -67,8 +70,9 @@ def owner(path: Path) -> tuple[int, str] | None:
     """(process id, host) of the process that holds the lock file `path` now, if one does."""
     if not is_locked(path):
         return None
-    words = path.read_text(encoding="utf-8").split()
-    return (int(words[1]), words[3]) if len(words) > 3 else None
+    with open(path, "rb", opener=regular_itself) as file:
+        said = re.match(r"pid (\d{1,9}) on (\S{1,255}) ", file.read(400).decode(errors="replace"))
+    return (int(said[1]), said[2]) if said else None
 
 
 def _acquire(file: IO[str], *, wait: bool, patience: float) -> bool:
