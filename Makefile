@@ -34,6 +34,9 @@ test-cluster: $(VENV)/ready  ## rows on a real SLURM, skipped where Debian's pac
 fuzz: $(VENV)/ready  ## a million mutated pictures, weights, archives and texts through their readers
 	DEEPLAB_FUZZ=50000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -k mutated tests
 
+test-gpu: $(VENV)/ready  ## what only a GPU can show; writes results/gpu-tests-cuda.md, to send back
+	$(BIN)/python -m pytest -q tests/gpu
+
 lab: $(VENV)/ready  ## open the course
 	$(BIN)/jupyter lab notebooks
 
