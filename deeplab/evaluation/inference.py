@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deeplab.evaluation.metrics import Evaluation, confusion_matrix, mean_iou
+from deeplab.evaluation.metrics import Evaluation, class_counts, confusion_matrix
 from deeplab.evaluation.upsample import predicted_tiles, upsampled, upsampled_argmax
 from deeplab.support.errors import UsageError
 from deeplab.support.void import IGNORE_INDEX
@@ -141,17 +141,18 @@ def evaluate(model: nn.Module, dataset: Sequence, *, transform: Callable[[np.nda
     """
     indices, device = list(range(len(dataset)) if indices is None else indices), _device(model)
     confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-    image_mious, start = [], time.perf_counter()
+    image_counts, start = [], time.perf_counter()
     with _evaluating(model), torch.inference_mode():
         for image, label in _loaded(dataset, transform, indices):
             with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
                 outputs = inference.outputs(model, image[None].to(device))
             counts = _counted(outputs, torch.tensor(label), num_classes)
             confusion += counts
-            image_mious.append(mean_iou(counts))
+            image_counts.append(class_counts(counts))
             if progress is not None:
-                progress(len(image_mious), len(indices))
-    return Evaluation(confusion, indices, image_mious, time.perf_counter() - start)
+                progress(len(image_counts), len(indices))
+    counted = torch.stack(image_counts) if image_counts else torch.zeros(0, 3, num_classes).long()
+    return Evaluation(confusion, indices, counted, time.perf_counter() - start)
 
 
 def _counted(outputs: list[Tensor], label: Tensor, num_classes: int) -> Tensor:

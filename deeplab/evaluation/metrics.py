@@ -44,13 +44,23 @@ def confusion_matrix(prediction: Tensor | np.ndarray, label: Tensor | np.ndarray
     return pairs.view(num_classes, num_classes)
 
 
-def class_iou(confusion: Tensor) -> Tensor:
-    """TP / (TP + FP + FN) of each class, float64 (K,) in [0, 1].
+def class_counts(confusion: Tensor) -> Tensor:
+    """Pixels of each class that are hit, of its truth and predicted as it: int64 (3, K)."""
+    return torch.stack([confusion.diagonal(), confusion.sum(1), confusion.sum(0)])
+
+
+def counted_iou(counts: Tensor) -> Tensor:
+    """TP / (TP + FP + FN) of each class from `class_counts` (..., 3, K): float64 (..., K).
 
     NaN where a class is neither in the truth nor predicted: it has no score, not a score of 0.
     """
-    hit = confusion.diagonal().double()
-    return hit / (confusion.sum(0) + confusion.sum(1) - hit)
+    hit, truth, predicted = counts.double().unbind(-2)
+    return hit / (predicted + truth - hit)
+
+
+def class_iou(confusion: Tensor) -> Tensor:
+    """IoU of each class, float64 (K,) in [0, 1]; NaN where it does not occur."""
+    return counted_iou(class_counts(confusion))
 
 
 def mean_iou(confusion: Tensor) -> float:
@@ -69,13 +79,18 @@ class Evaluation:
 
     confusion: Tensor  # int64 (K, K), rows truth, columns prediction
     indices: list[int]  # of the images in the dataset, in the order they were scored
-    image_mious: list[float]  # per cent, image by image; NaN where every pixel is ignored
+    image_counts: Tensor  # int64 (N, 3, K): `class_counts`, image by image
     seconds: float  # wall time of the pass
 
     @property
     def num_images(self) -> int:
         """Images scored."""
         return len(self.indices)
+
+    @property
+    def image_mious(self) -> list[float]:
+        """mIoU of each image alone, in per cent; NaN where every pixel is ignored."""
+        return (100 * counted_iou(self.image_counts).nanmean(-1)).tolist()
 
     @property
     def class_iou(self) -> Tensor:

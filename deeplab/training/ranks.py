@@ -97,13 +97,13 @@ class Ranks:
         """The evaluation of all `count` images from that of each rank's share."""
         if self.world == 1:
             return evaluation
-        confusion = evaluation.confusion.clone()
+        confusion, mine = evaluation.confusion.clone(), evaluation.image_counts
         dist.all_reduce(confusion)
-        mious = torch.zeros(count, dtype=torch.float64)
-        mious[evaluation.indices] = torch.tensor(evaluation.image_mious, dtype=torch.float64)
-        dist.all_reduce(mious)
+        counts = torch.zeros(count, *mine.shape[1:], dtype=torch.int64)
+        counts[evaluation.indices] = mine
+        dist.all_reduce(counts)
         return replace(evaluation, confusion=confusion, indices=list(range(count)),
-                       image_mious=mious.tolist())
+                       image_counts=counts)
 
 
 SINGLE_PROCESS = Ranks()

@@ -12,7 +12,7 @@ from torch import nn
 from deeplab.evaluation import upsample
 from deeplab.evaluation.inference import (Inference, augmented, evaluate, predict, slide_inference,
                                           whole_inference, window_slices)
-from deeplab.evaluation.metrics import confusion_matrix, mean_iou
+from deeplab.evaluation.metrics import class_counts, confusion_matrix, mean_iou
 from deeplab.support.errors import DataError, UsageError
 
 
@@ -58,7 +58,8 @@ def half_size(image: np.ndarray) -> torch.Tensor:
 def test_the_whole_image_gives_the_networks_logits_or_their_softmax():
     model, image = TinyNetwork().eval(), image_of(33, 41)
     assert torch.equal(whole_inference(model, image), model(image).main)
-    assert torch.equal(whole_inference(model, image, probabilities=True), model(image).main.softmax(1))
+    assert torch.equal(whole_inference(model, image, probabilities=True),
+                       model(image).main.softmax(1))
 
 
 @pytest.mark.parametrize(("length", "window", "stride", "starts"), [
@@ -206,6 +207,7 @@ def test_a_pass_can_slide_and_average_scales_and_mirror_images():
                         scales=(0.75, 1.0), flip=True)
     mean = sum(F.interpolate(output, label.shape, mode="bilinear") for output in outputs) / 4
     counts = confusion_matrix(mean.argmax(1)[0], label, num_classes=3)
+    assert torch.equal(result.image_counts.sum(0), class_counts(result.confusion))
     assert result.image_mious[1] == mean_iou(counts)
 
 
