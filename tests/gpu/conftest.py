@@ -65,7 +65,7 @@ def page() -> str:
     """The machine, and each test with its outcome and what it measured, as Markdown."""
     card = torch.cuda.get_device_name() if DEVICE == "cuda" else f"none: run on {DEVICE}"
     lines = [f"# Tests of a GPU: {card}", "",
-             f"- {torch.cuda.device_count()} devices, driver for CUDA {driver_version() / 1000:.2f}",
+             f"- {torch.cuda.device_count()} GPUs, driver for CUDA {driver_version() / 1000:.2f}",
              f"- torch {torch.__version__}, CUDA {torch.version.cuda}, "
              f"cuDNN {torch.backends.cudnn.version()}",
              f"- Python {platform.python_version()}, {platform.platform()}", "",

@@ -20,7 +20,7 @@ def losses(outcome):
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
-def test_twenty_steps_in_half_precision_are_finite_and_near_float32(experiment, measured, precision):
+def test_twenty_steps_in_half_precision_are_near_float32(experiment, measured, precision):
     half = losses(experiment(below="half", max_steps=STEPS, precision=precision).train())
     full = losses(experiment(below="full", max_steps=STEPS, precision="float32").train())
     apart = max(abs(half[step] - full[step]) / full[step] for step in full)
