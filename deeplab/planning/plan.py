@@ -16,7 +16,8 @@ from deeplab.planning.gpus import Gpu, get_gpu
 from deeplab.planning.memory import FLOAT, GIB, TrainingMemory, training_memory
 from deeplab.prepare.sources import get_source
 from deeplab.runs.config import RunConfig
-from deeplab.support.errors import DataError, ResourceError, UsageError
+from deeplab.runs.device import check_shared
+from deeplab.support.errors import DataError, ResourceError
 from deeplab.training.checkpoint import KEPT
 
 FORWARDS = 3  # a training step costs three forward passes: one, and twice as much backward
@@ -104,16 +105,10 @@ def plan(row_ids: Sequence[str], *, gpu: str, gpus: int = 1,
 @functools.cache
 def step_memory(config: RunConfig) -> TrainingMemory:
     """Memory of a training step of a run on each of its GPUs; raises `UsageError` (E-GPUS)."""
-    batch = config.batch_size
-    if batch % config.world:
-        divisors = [str(number) for number in range(1, batch + 1) if batch % number == 0]
-        raise UsageError.of("E-GPUS", f"the batch of {config.row.row_id} cannot be shared evenly",
-                            found=f"{batch} images, {config.world} GPUs",
-                            expected="a number of GPUs that divides the batch",
-                            do=f"take {' or '.join(divisors)}")
+    check_shared(config)
     model = meta_model(config)
     return training_memory(model.half() if config.is_mixed else model, height=config.crop[0],
-                           width=config.crop[1], images=batch // config.world, gpus=config.world)
+                           width=config.crop[1], images=config.batch_size // config.world, gpus=config.world)
 
 
 def split_size(config: RunConfig, split: str) -> int:

@@ -37,7 +37,7 @@ DEVIATIONS = (
                  "of one row is 0.35 above the float32 one.",
               lambda run: run.settings.amp),
     Deviation(9, "The loss is the mean over the valid pixels of the whole batch; upstream's is the "
-                 "mean of one mean for each of its GPUs.", lambda run: True),
+                 "mean of one mean for each of its GPUs.", lambda run: run.config.world == 1),
     Deviation(10, "Order and augmentation are drawn from (seed, epoch, index). Upstream set no "
                   "seed and, before PyTorch 1.9, repeated draws across workers.", lambda run: True),
     Deviation(11, "The backbone starts from a weight file that was given, not from the v1c ones.",

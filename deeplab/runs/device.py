@@ -62,6 +62,18 @@ def check_training(config: RunConfig, device: str) -> None:
                "has is told by: deeplab doctor")
 
 
+def check_shared(config: RunConfig) -> None:
+    """Raise `UsageError` (E-GPUS) for a batch that the ranks of a run cannot share evenly."""
+    batch = config.batch_size
+    if batch % config.world:
+        divisors = [str(number) for number in range(1, batch + 1) if batch % number == 0]
+        kind = "processes" if config.processes else "GPUs"
+        raise UsageError.of("E-GPUS", f"the batch of {config.row.row_id} cannot be shared evenly",
+                            found=f"{batch} images, {config.world} {kind}",
+                            expected=f"a number of {kind} that divides the batch",
+                            do=f"take {' or '.join(divisors)}")
+
+
 def check_gpus(config: RunConfig) -> None:
     """Raise `UsageError` (E-GPUS) if this machine has fewer GPUs than the run asks for."""
     count = torch.cuda.device_count() if config.gpus else 0

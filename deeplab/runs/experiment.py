@@ -26,7 +26,7 @@ from deeplab.model.network import DeepLabV3, build_model
 from deeplab.model.weights import load_backbone, stem_of
 from deeplab.prepare.suspect import check_splits
 from deeplab.runs.config import RunConfig
-from deeplab.runs.device import check_gpus, check_training, device_of
+from deeplab.runs.device import check_gpus, check_shared, check_training, device_of
 from deeplab.runs.launch import launch
 from deeplab.runs.records import read_log
 from deeplab.support.signals import die_with_parent
@@ -182,6 +182,7 @@ class Experiment:
         check_splits(self.train_set, self.eval_set)
         is_trained = Checkpoints(folder / "checkpoints", {}).newest >= settings.stop_step
         if not is_trained:
+            check_shared(self.config)
             if self.ranks.world == 1:
                 check_gpus(self.config)
             check_training(self.config, self.device)

@@ -2,7 +2,6 @@
 
 import atexit
 import gc
-import resource
 import shlex
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from deeplab.runs.config import row_facts
 from deeplab.runs.deviations import deviations
 from deeplab.runs.experiment import Experiment, Outcome
 from deeplab.runs.fingerprint import surroundings
+from deeplab.runs.peak import peak_memory_mb
 from deeplab.support.files import write_json
 from deeplab.support.locks import is_locked
 from deeplab.support.scores import rounded
@@ -21,14 +21,16 @@ from deeplab.support.scores import rounded
 
 def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> dict[str, Any]:
     """Everything a result states, as plain values: the evaluation, the training, its cost."""
+    config = experiment.config
     return evaluation_facts(experiment, outcome.evaluation) | {
-        "seed": experiment.config.seed, "steps": outcome.steps,
+        "seed": config.seed, "steps": outcome.steps,
         "total_steps": outcome.total_steps, "complete": outcome.complete,
         "minutes": round(outcome.seconds / 60, 3), "gmacs": round(gmacs, 4),
         "parameters": sum(weight.numel() for weight in outcome.model.parameters()),
-        "peak_memory_mb": peak_memory_mb(), "backbone_weights": experiment.backbone_weights,
+        "peak_memory_mb": peak_memory_mb(config.folder, experiment.device, config.world),
+        "backbone_weights": experiment.backbone_weights,
         "deviations": [item.number for item in deviations(experiment)],
-        "command": shlex.join(["deeplab", *experiment.config.command])}
+        "command": shlex.join(["deeplab", *config.command])}
 
 
 def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str, Any]:
@@ -41,13 +43,6 @@ def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str
                       for name, value in zip(config.label_set.classes, iou, strict=True)},
         "minutes": round(evaluation.seconds / 60, 3), "device": experiment.device,
         "threads": torch.get_num_threads(), **surroundings(experiment.device)}
-
-
-def peak_memory_mb() -> int:
-    """Largest resident size of this process so far, in megabytes; of the GPU if there is one."""
-    if torch.cuda.is_available():
-        return round(torch.cuda.max_memory_allocated() / 1e6)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
 
 
 def save_outcome(folder: Path, facts: dict[str, Any]) -> None:

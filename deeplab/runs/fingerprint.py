@@ -27,7 +27,7 @@ from deeplab.support.void import IGNORE_INDEX
 
 LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "opencv-python-headless")
 # The modules that can move a number. Not among them, though a run imports them: what checks,
-# tells, starts, stops, saves or restores (errors, locks, signals, failures, runlog, launch,
+# tells, starts, stops, saves or restores (errors, locks, signals, failures, runlog, launch, peak,
 # checkpoint: resuming is tested to the bit), what hands over bytes of files that are a part of
 # their own (weights, miniature), and packs, which hold the decoded pixels.
 DECISIVE = (

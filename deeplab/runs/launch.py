@@ -15,16 +15,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import torch
+
+from deeplab.runs.peak import report_memory
 from deeplab.support import errors
-from deeplab.support.errors import DeeplabError, ResourceError, Stopped
+from deeplab.support.errors import DeeplabError, ResourceError, Stopped, UsageError
 from deeplab.support.files import open_output, read_json, write_json
 from deeplab.support.machine import child_search_path
 from deeplab.support.signals import PARENT, die_with_parent
+from deeplab.support.torch_errors import translate_torch_errors
 from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.ranks import Ranks
 from deeplab.training.signals import StopRequest
 
-RANK_TIMEOUT_SECONDS = 75  # a rank waits for another one; torchrun kills that one 30 s later
+# a rank waits for another one; torchrun kills that one 30 s later. The first step of a GPU that
+# tries its convolutions out takes minutes
+RANK_TIMEOUT_SECONDS = {"cpu": 75, "cuda": 600}
 TERMINATE_SECONDS = 15  # seconds between SIGTERM and SIGKILL when the launcher is asked to stop
 STARTS_WITHOUT_PROGRESS = 3  # starts without a new checkpoint before giving up
 POLL_SECONDS = 0.1  # between two looks at torchrun
@@ -100,18 +106,32 @@ def process_group(folder: Path, *, device: str = "cpu",
                   timeout: float | None = None) -> Iterator[Ranks]:
     """Be one of the ranks that torchrun started, on `device`.
 
-    An error of ours is left for `launch` to raise.
-    A rank that waits longer than `timeout` seconds for another one gives up
-    (default: 75, or $DEEPLAB_RANK_TIMEOUT).
+    An error of ours is left for `launch` to raise: of the block, or `UsageError` (E-GPUS) if this
+    machine has fewer GPUs than ranks. A rank that waits longer than `timeout` seconds for another
+    one gives up (default: 75, on GPUs 600, or $DEEPLAB_RANK_TIMEOUT).
     """
-    ranks = Ranks.join(device=device, timeout=timeout or float(
-        os.environ.get("DEEPLAB_RANK_TIMEOUT", RANK_TIMEOUT_SECONDS)))
     try:
+        if device == "cuda":
+            check_local_gpu(int(os.environ["LOCAL_RANK"]))
+        with translate_torch_errors("the ranks to meet"):
+            ranks = Ranks.join(device=device, timeout=timeout or float(
+                os.environ.get("DEEPLAB_RANK_TIMEOUT", RANK_TIMEOUT_SECONDS[device])))
         yield ranks
+        report_memory(folder, ranks, device)
+        ranks.leave()
     except DeeplabError as error:
-        write_json(folder / f"rank-{ranks.rank}.json",
+        write_json(folder / f"rank-{os.environ['RANK']}.json",
                    {"kind": type(error).__name__, "text": str(error)})
         raise
+
+
+def check_local_gpu(local_rank: int) -> None:
+    """Raise `UsageError` (E-GPUS) if this machine has no GPU for its rank number `local_rank`."""
+    count = torch.cuda.device_count()
+    if local_rank >= count:
+        raise UsageError.of("E-GPUS", "there are more ranks than GPUs on this machine",
+                            found=f"{count} GPUs", expected=f"at least {local_rank + 1}",
+                            do="give --nproc-per-node the number of GPUs of this machine")
 
 
 def main() -> None:

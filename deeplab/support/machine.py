@@ -2,6 +2,7 @@
 
 import multiprocessing.util
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -71,3 +72,16 @@ def thread_count() -> int:
                             found=repr(os.environ["OMP_NUM_THREADS"]), expected="such as 4",
                             do="correct the variable, or unset it")
     return int(asked)
+
+
+def peak_resident_mb() -> int | None:
+    """Most memory that this process has held so far, in megabytes; None on Windows.
+
+    `ru_maxrss` counts kilobytes on Linux and bytes on macOS (getrusage(2) of each).
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)

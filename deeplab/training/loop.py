@@ -41,8 +41,9 @@ from deeplab.support.errors import UsageError
 from deeplab.support.locks import TRAINER, locked
 from deeplab.support.machine import shorten_loader_sockets
 from deeplab.support.signals import die_with
+from deeplab.support.torch_errors import translate_torch_errors
 from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
-from deeplab.training.failures import check_finite, check_weights, translate_torch_errors
+from deeplab.training.failures import check_finite, check_weights
 from deeplab.training.ranks import SINGLE_PROCESS, Ranks
 from deeplab.training.recipe import Losses, make_optimizer, poly_lr, segmentation_loss, set_lr
 from deeplab.training.runlog import RunLog
@@ -94,7 +95,7 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *
     alone = (locked(folder / TRAINER, patience=TRAINER_LOCK_SECONDS) if ranks.is_first
              else nullcontext())
     with (StopRequest() as stop, alone,
-          translate_torch_errors(settings.batch_size, settings.workers)):
+          translate_torch_errors(f"a step of {settings.batch_size} images", settings.workers)):
         torch.manual_seed(settings.seed + ranks.rank)
         checkpoints = Checkpoints(folder / "checkpoints", identity)
         run = Training(model, settings, ranks)

@@ -8,6 +8,7 @@ rank writes, and all of them agree after each step whether to go on.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -42,6 +43,11 @@ class Ranks:
         dist.init_process_group(kind, timeout=timedelta(seconds=timeout))
         return cls(dist.get_rank(), dist.get_world_size())
 
+    @staticmethod
+    def leave() -> None:
+        """Part from the other processes after a training that went well."""
+        dist.destroy_process_group()
+
     @property
     def is_first(self) -> bool:
         """Whether this process writes the files."""
@@ -50,14 +56,18 @@ class Ranks:
     def wrapped(self, model: nn.Module, device: str) -> nn.Module:
         """`model` so that its gradients are the mean over all ranks.
 
-        On CUDA BatchNorm takes its statistics over the whole batch. On a CPU PyTorch has no such
-        layer: each rank normalises its own share, and the first one's running statistics count.
+        On CUDA BatchNorm takes its statistics over the whole batch, for which each layer waits
+        for the other ranks once forward and once backward. On a CPU PyTorch has no such layer:
+        each rank normalises its own share. The first one's running statistics count; no step
+        reads them, so `share_buffers` hands them out before an evaluation only.
         """
         if self.world == 1:
             return model
         if device.startswith("cuda"):
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        return nn.parallel.DistributedDataParallel(model)
+        with warnings.catch_warnings(category=FutureWarning, action="ignore"):  # of its new name
+            return nn.parallel.DistributedDataParallel(model, broadcast_buffers=False,
+                                                       gradient_as_bucket_view=True)
 
     def share_buffers(self, model: nn.Module) -> None:
         """Give all ranks the first one's BatchNorm statistics."""

@@ -10,7 +10,7 @@ from lively import lively_state
 from deeplab.cli.main import main
 from deeplab.runs import batch, device
 from deeplab.runs.config import RunConfig
-from deeplab.runs.device import check_training, device_of
+from deeplab.runs.device import check_gpus, check_shared, check_training, device_of
 from deeplab.runs.experiment import Experiment
 from deeplab.support import cuda
 from deeplab.support.cuda import capability_problem, cuda_problem
@@ -179,3 +179,18 @@ def test_rows_on_cpus_get_no_gpus(monkeypatch):
 def test_cores_are_those_that_affinity_leaves(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8}, raising=False)
     assert core_count() == 3
+
+
+@pytest.mark.parametrize("given, found", [({"gpus": 3}, "16 images, 3 GPUs"),
+                                          ({"processes": 5}, "16 images, 5 processes")])
+def test_a_batch_that_ranks_cannot_share_is_refused_before_they_start(given, found):
+    config = RunConfig.of(row_id=ROW, profile="full", **given)
+    with pytest.raises(UsageError, match=f"E-GPUS(?s:.*){found}(?s:.*)take 1 or 2 or 4 or 8 or 16"):
+        check_shared(config)
+
+
+def test_more_gpus_than_there_are_come_with_the_reason(monkeypatch, usable):
+    monkeypatch.setattr(device, "cuda_problem", lambda: "the driver serves CUDA 12.4")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UsageError, match="E-GPUS(?s:.*)found: 0: the driver serves CUDA 12.4"):
+        check_gpus(RunConfig.of(row_id=ROW, gpus=2))

@@ -15,8 +15,8 @@ from toy_training import (KILLED, POINTS, STEPS, ToySet, in_child, log_lines, ne
 from deeplab.support.errors import DivergedError, LockedError, ResourceError, UsageError
 from deeplab.support.files import sha256
 from deeplab.support.locks import TRAINER, locked
+from deeplab.support.torch_errors import translate_torch_errors
 from deeplab.training import loop
-from deeplab.training.failures import translate_torch_errors
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +294,7 @@ def test_the_late_notice_of_a_killed_loader_interrupts_nothing_else():
     previous = signal.signal(signal.SIGALRM, notice)
     try:
         with pytest.raises(ResourceError, match="E-WORKER(.|\n)*Connection reset by peer"):
-            with translate_torch_errors(4, workers=1):
+            with translate_torch_errors("a step", workers=1):
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
                 raise ConnectionResetError(104, "Connection reset by peer")
         time.sleep(0.1)
