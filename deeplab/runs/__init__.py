@@ -4,6 +4,7 @@ Reading order: `parameters` (what can be asked; `given`: by which names of a not
 (what is asked), `device` (where it computes), `experiment` (the run as its notebook sees it),
 `facts`, `peak` (memory) and `result` (what it leaves; `records`: the shape of its files),
 `fingerprint` and `deviations`, `run_row` and `notebook` (one row, safe to repeat; `kernel`: where
-its cells run), `batch`, `cluster`, `worker`, `slurm` and `sbatch` (many rows), `status`; `launch` and `rank` (a row on several processes); `evaluate`,
-`predict` and `photos` (weights that are trained already).
+its cells run), `batch`, `cluster`, `worker`, `slurm` and `sbatch` (many rows), `status`; `launch`
+and `rank` (a row on several processes); `evaluate`, `predict` and `photos` (weights that are
+trained already).
 """

@@ -42,7 +42,7 @@ EVALUATION = {
     "minutes": number(0), "device": text(), "threads": whole(1, 4096), **SURROUNDINGS}
 TRAINING = {
     "seed": whole(0, 2**31), "complete": flag(), "gmacs": number(0), "parameters": whole(),
-    "peak_memory_mb": whole(), "backbone_weights": text(),
+    "peak_memory_mb": maybe(whole()), "backbone_weights": text(),
     "deviations": ListOf(whole(1, 999), 99), "command": text(4096)}
 RESULT = Record({"miou": SCORE, "steps": STEP, "total_steps": STEP}, EVALUATION | TRAINING)
 PUBLISHED = Record({"miou": SCORE, "num_images": STEP, "row_id": text(), "profile": text()},
