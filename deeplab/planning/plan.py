@@ -108,7 +108,8 @@ def step_memory(config: RunConfig) -> TrainingMemory:
     check_shared(config)
     model = meta_model(config)
     return training_memory(model.half() if config.is_mixed else model, height=config.crop[0],
-                           width=config.crop[1], images=config.batch_size // config.world, gpus=config.world)
+                           width=config.crop[1], images=config.batch_size // config.world,
+                           gpus=config.world)
 
 
 def split_size(config: RunConfig, split: str) -> int:
