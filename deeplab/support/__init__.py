@@ -5,6 +5,6 @@
 `download` and `remote` (what is fetched), `pictures`, `png`, `jpeg`, `intact` and `decode`
 (picture files, whole or refused), `source` (code to hash), `machine` (what differs between
 machines), `cuda` (GPUs), `torch_errors` (PyTorch's, in our words), `scores` (numbers that may be
-undefined), `entry` (a dataset's description, checked), `listing` (which files there are), `crash` (tests only), `void` (how
-unlabelled pixels are marked).
+undefined), `entry` (a dataset's description, checked), `listing` (which files there are), `crash`
+(tests only), `void` (how unlabelled pixels are marked).
 """
