@@ -241,7 +241,8 @@ def test_every_module_that_a_run_imports_is_decisive_or_known_not_to_be():
                 "miniature.scenes", "miniature.twins", "prepare.suspect", "runs.given",
                 "runs.launch", "runs.parameters", "runs.peak", "runs.records",
                 "training.checkpoint", "training.failures", "training.runlog",
-                "training.signals", "weights.files", "weights.labels", "weights.safety", "model.weights", "weights.published"}
+                "training.signals", "weights.files", "weights.labels", "weights.safety",
+                "model.weights", "weights.published"}
     imported, waiting = set(), ["deeplab.runs.experiment"]
     while waiting:
         name = waiting.pop()
