@@ -30,14 +30,18 @@ a.anchor-link {{ display: none; }}
 </body>
 </html>
 """
+# of what a policy forbids, the refresh of a <meta> and the whole page of a <base> are no part
+LEADS_AWAY = re.compile(r"<(?=/?(?:script|meta|base|iframe|frame|object|embed|link|form)\b)",
+                        re.IGNORECASE)
 
 
 def html_page(notebook: Path) -> str:
     """The executed `notebook` as a page: text, tables and figures with their alternative texts.
 
     nbconvert's "basic" template keeps alternative texts, which its default one drops, and
-    gives the body alone, so that no script or style sheet is fetched. The page's policy lets no
-    browser run a script, whatever the notebook holds: its numbers may be a stranger's.
+    gives the body alone, so that no script or style sheet is fetched. Texts of strangers are
+    escaped where a notebook shows them; should one be forgotten, the page's policy lets no
+    browser run or fetch anything, and tags that the policy does not rule become text.
     """
     import nbformat
     from nbconvert import HTMLExporter
@@ -46,5 +50,5 @@ def html_page(notebook: Path) -> str:
                             exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(content)
     title = content.cells[0].source.partition("\n")[0].lstrip("# ")
-    body = re.sub(r"<(?=/?script)", "&lt;", body, flags=re.IGNORECASE)
+    body = LEADS_AWAY.sub("&lt;", body)
     return PAGE.format(title=html.escape(title), body=body)

@@ -12,6 +12,7 @@ from deeplab.runs.result import Standing, standing
 from deeplab.runs.status import Status, problem, read_status, whereabouts
 from deeplab.support.errors import DeeplabError
 from deeplab.support.files import atomic_write
+from deeplab.support.plain import cell
 from deeplab.table.rows import load_rows, own_rows
 
 COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", "published_miou",
@@ -118,7 +119,8 @@ def _found(folder: Path) -> dict[str, Any]:
 def table_csv(entries: list[dict[str, Any]]) -> str:
     """`table.csv`: a header, then one line for each result that fits and is complete."""
     import pandas  # takes longer than all that the commands which read results do
-    done = [{**entry, "deviations": " ".join(map(str, entry["deviations"]))}
+    done = [{key: cell(value) for key, value in entry.items()}
+            | {"deviations": " ".join(map(str, entry["deviations"]))}
             for entry in entries if entry["state"] == "done"]
     return pandas.DataFrame(done, columns=COLUMNS, dtype=object).to_csv(
         index=False, lineterminator="\n")

@@ -57,7 +57,9 @@ LINE = Record({"step": STEP}, {
     "loss_aux": number(), "seconds": number(0), "miou": SCORE,
     "class_iou": ListOf(maybe(number(0, 1)), MOST_CLASSES)})
 SAID = Record({}, {"command": text(4096)})
-MANIFEST = ListOf(Record({"step": STEP, "file": text(), "sha256": text(64)}), 99)
+CHECKPOINT = Rule("the name of a checkpoint", lambda value: isinstance(value, str)
+                  and re.fullmatch(r"step-[0-9]{7,10}\.pt", value) is not None)
+MANIFEST = ListOf(Record({"step": STEP, "file": CHECKPOINT, "sha256": text(64)}), 99)
 
 
 def read_result(folder: Path, name: str = "result.json") -> dict[str, Any]:
@@ -78,24 +80,25 @@ def read_published(path: Path, row_id: str, profile: str) -> dict[str, Any]:
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """What `run.json` tells of how a run began; raises `DataError` (E-JSON, E-RECORD)."""
+    """What `run.json` tells of how the run in `folder` began.
+
+    Raises `DataError` (E-JSON, E-RECORD), also for the record of another row, profile or seed.
+    """
     record = _read(folder / "run.json", RUN)
+    asked = {"profile": "demo", "seed": 0} | record["parameters"]
+    told = (asked["profile"], asked["row_id"], f"seed{asked['seed']}")
+    if told != folder.parts[-3:]:
+        raise _refused(folder / "run.json", f"a run of {told}", f"one of {folder.parts[-3:]}")
     return {"fingerprint": {}, "surroundings": {}} | record
 
 
 def run_config(folder: Path) -> RunConfig:
     """What the run in `folder` was asked to do, for the place where its folder lies now.
 
-    Raises `DataError` (E-RECORD) for a record of another row, profile or seed, and `UsageError`
-    as `RunConfig.of` does.
+    Raises as `read_run` does, and `UsageError` as `RunConfig.of` does.
     """
-    parameters = read_run(folder)["parameters"] | {"results_root": str(folder.parents[2])}
-    config = RunConfig.of(**parameters)
-    if config.folder != folder:
-        raise _refused(folder / "run.json", "a run of "
-                       f"{config.profile.name}/{config.row.row_id}/seed{config.seed}",
-                       "one of " + "/".join(folder.parts[-3:]))
-    return config
+    return RunConfig.of(**read_run(folder)["parameters"] | {
+        "results_root": str(folder.parents[2])})
 
 
 def check_facts(folder: Path, facts: Mapping[str, Any], config: RunConfig) -> None:
@@ -132,19 +135,6 @@ def newest_checkpoint(folder: Path) -> int:
     manifest = folder / "checkpoints" / "checkpoints.json"
     listed = _read(manifest, MANIFEST) if manifest.exists() else []
     return max((entry["step"] for entry in listed), default=0)
-
-
-def damage(folder: Path) -> DataError | None:
-    """What is wrong with the records in `folder` on which a run would go on, if anything is."""
-    try:
-        if (folder / "run.json").exists() or (folder / "result.json").exists():
-            read_run(folder)
-        if (folder / "result.json").exists():
-            read_result(folder)
-        newest_checkpoint(folder)
-    except DataError as error:
-        return error
-    return None
 
 
 def check_place(folder: Path) -> None:

@@ -76,6 +76,17 @@ def _left(folder: Path) -> str:
     return f"a checkpoint of step {step:,} that took {duration(seconds)}" if step else ""
 
 
+def damage(config: RunConfig, mark: dict[str, Any]) -> DataError | None:
+    """What is wrong with the records of this run on which another one would go on, if anything."""
+    try:
+        newest_checkpoint(config.folder)
+        if not standing(config, mark).changed:
+            finished_result(config)
+    except DataError as error:
+        return error
+    return None
+
+
 def promote_outcome(config: RunConfig) -> dict[str, Any]:
     """Turn the notebook's outcome into the result, in one rename; returns its content."""
     facts = read_result(config.folder, "outcome.json")

@@ -18,8 +18,8 @@ from typing import Any
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import changed, data_identity, file_states, fingerprint, software
 from deeplab.runs.notebook import environment, execute, publish_notebook
-from deeplab.runs.records import check_place, damage, read_run
-from deeplab.runs.result import finished_result, promote_outcome, stale, standing
+from deeplab.runs.records import check_place, read_run
+from deeplab.runs.result import damage, finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.files import replace_file, write_json
@@ -46,9 +46,9 @@ def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
     check_clone()
     check_place(config.folder)
     with locked(config.folder / "lock"), forwarded_signals(config.folder):
-        if again and damage(config.folder):
-            _set_aside(config.folder, "damaged")
         mark = _mark(config)
+        if again and damage(config, mark):
+            _set_aside(config.folder, "damaged")
         refusal = None if again else stale(config, mark)
         if refusal:
             raise refusal

@@ -1,7 +1,7 @@
 """Texts of strangers made harmless for what shows them: one function for each medium.
 
-`printable` is for terminals, logs and errors, `markdown` for tables and cells of notebooks.
-For HTML it is `html.escape`.
+`printable` is for terminals, logs and errors, `markdown` for tables and cells of notebooks,
+`figure_text` for matplotlib, `cell` for CSV files. For HTML it is `html.escape`.
 """
 
 import html
@@ -34,6 +34,16 @@ def markdown(text: object) -> str:
     '&lt;b&gt;a\\|b&lt;/b&gt; \\[x\\](http\\://y) voc_r50'
     """
     return MARKS.sub(r"\\\g<0>", html.escape(printable(text), quote=False))
+
+
+def cell(value: object) -> object:
+    """A value for a CSV file that no spreadsheet takes for a formula.
+
+    >>> cell("=1+1"), cell(-1), cell("cpu")
+    ("'=1+1", -1, 'cpu')
+    """
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+    return f"'{value}" if is_formula else value
 
 
 def figure_text(text: object) -> str:

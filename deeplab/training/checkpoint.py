@@ -42,7 +42,7 @@ class Checkpoints:
         Raises `CheckpointError` (E-CKPT) for a manifest that `save` has not written: a name in
         it must not lead to another file.
         """
-        listed = read_json(self._manifest) if self._manifest.exists() else []
+        listed = read_json(self._manifest, links=False) if self._manifest.exists() else []
         if not isinstance(listed, list) or not all(map(_is_entry, listed)):
             raise CheckpointError.of(
                 "E-CKPT", "this is not a list of checkpoints", file=self._manifest,

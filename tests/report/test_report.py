@@ -126,7 +126,7 @@ def test_the_colour_promise_is_judged_by_the_worst_label_set():
 
 
 def test_a_page_lets_no_script_of_a_stranger_run(tmp_path):
-    code = "<script>alert(1)</script>"
+    code = "<script>alert(1)</script><meta http-equiv=refresh content='0;url=x'><base href=x>"
     notebook = nbformat.v4.new_notebook(cells=[
         nbformat.v4.new_markdown_cell(f"# The table {code}\n\nA row <SCRIPT src=x></SCRIPT>"),
         nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output(
@@ -134,4 +134,5 @@ def test_a_page_lets_no_script_of_a_stranger_run(tmp_path):
     nbformat.write(notebook, tmp_path / "report.ipynb")
     page = html_page(tmp_path / "report.ipynb")
     assert "<script" not in page.lower() and "default-src 'none'" in page
+    assert "<meta http-equiv=refresh" not in page and "<base" not in page
     assert page.index("Content-Security-Policy") < page.index("<title>The table &lt;script")

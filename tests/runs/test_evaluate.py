@@ -19,7 +19,7 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.evaluate import evaluate_weights
 from deeplab.runs.experiment import Experiment
 from deeplab.support.errors import CheckpointError, DataError
-from deeplab.support.files import sha256
+from deeplab.support.files import sha256, write_json
 from deeplab.support.remote import Remote
 from deeplab.table.rows import get_row
 from deeplab.weights import published as pretrained
@@ -118,8 +118,8 @@ def test_only_the_published_file_at_full_size_fills_the_published_column(tmp_pat
     for profile, name in (("full", "published.json"), ("demo", "evaluated-x.json")):
         path = tmp_path / profile / ROW / name
         path.parent.mkdir(parents=True)
-        path.write_text('{"miou": 76.5}')
-    assert published_here(tmp_path, "full") == {row.row_id: {"miou": 76.5}}
+        write_json(path, {"miou": 76.5, "row_id": ROW, "profile": profile, "num_images": 1449})
+    assert published_here(tmp_path, "full")[row.row_id]["miou"] == 76.5
     assert published_here(tmp_path, "demo") == {}
     lines = Report.of(profile="full", results_root=str(tmp_path)).table.splitlines()
     assert lines[0].endswith("| published weights, evaluated here |")
@@ -162,7 +162,8 @@ def test_each_profile_has_its_own_first_weights():
         "demo", "small", "full")] == ["miniature", "miniature", "v1c"]
 
 
-def test_the_command_prints_the_score_and_beside_it_only_what_is_comparable(tmp_path, data_root, weights):
+def test_the_command_prints_the_score_and_beside_it_only_what_is_comparable(
+        tmp_path, data_root, weights):
     done = CliRunner().invoke(main, [
         "evaluate", ROW, "--weights", str(weights), "--profile", "small", "--data-root",
         str(data_root), "--results", str(tmp_path)])

@@ -7,9 +7,10 @@ from results_folders import result_facts, write_run
 
 from deeplab.runs.config import RunConfig
 from deeplab.runs.facts import outcome_facts
-from deeplab.runs.records import (LARGEST, RESULT, check_facts, check_place, damage,
-                                  newest_checkpoint, other_command, read_log, read_published,
-                                  read_result, read_run, run_config)
+from deeplab.runs.records import (LARGEST, RESULT, check_facts, check_place, newest_checkpoint,
+                                  other_command, read_log, read_published, read_result, read_run,
+                                  run_config)
+from deeplab.runs.result import damage
 from deeplab.support.errors import DataError, ResourceError
 from deeplab.support.files import write_json
 
@@ -33,7 +34,7 @@ def test_what_a_run_leaves_is_read_as_it_was_written(config):
     assert facts == result_facts(config) and run_config(config.folder) == config
     assert read_run(config.folder)["fingerprint"] == {"row": "1"}
     assert [line["step"] for line in read_log(config.folder)] == [0, 6, 6]
-    assert damage(config.folder) is None and newest_checkpoint(config.folder) == 0
+    assert damage(config, {"row": "1"}) is None and newest_checkpoint(config.folder) == 0
 
 
 def test_every_fact_that_a_run_states_has_its_rule():
@@ -61,7 +62,7 @@ def test_a_fact_of_another_type_or_range_is_named(config, changes, text):
     put(config.folder / "result.json", **changes)
     with pytest.raises(DataError, match=f"E-RECORD no run leaves this(?s:.*)result.json\n.*{text}"):
         read_result(config.folder)
-    assert damage(config.folder).code == "E-RECORD"
+    assert damage(config, {"row": "1"}).code == "E-RECORD"
 
 
 @pytest.mark.parametrize("changes, text", [
@@ -81,8 +82,9 @@ def test_a_result_of_another_row_does_not_count(config, changes, text):
     ({"parameters": {"row_id": "voc_r50_d8", "data_root": "a\x1bb"}}, "parameters.data_root is"),
     ({"threads": 10**6}, "threads is 1000000"), ({"fingerprint": {"row": []}}, "fingerprint.row"),
     ({"surroundings": {"torch": {}}}, "surroundings.torch is"),
-    ({"parameters": {"row_id": "voc_r101_d8", "seed": 3}}, "a run of demo/voc_r101_d8/seed3"),
-    ({"parameters": {"row_id": "voc_r50_d8", "seed": 4}}, "demo/voc_r50_d8/seed4")])
+    ({"parameters": {"row_id": "voc_r101_d8", "seed": 3}}, "'voc_r101_d8', 'seed3'"),
+    ({"parameters": {"row_id": "voc_r50_d8", "seed": 4}}, "'voc_r50_d8', 'seed4'"),
+    ({"parameters": {"row_id": "voc_r50_d8", "seed": 3, "profile": "full"}}, "'full', 'voc_r50")])
 def test_a_record_of_another_shape_or_run_is_refused(config, changes, text):
     put(config.folder / "run.json", **changes)
     with pytest.raises(DataError, match=f"(?s)E-RECORD.*run.json.*{text}"):
