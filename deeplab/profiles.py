@@ -26,9 +26,12 @@ class Profile:
     base_lr: float | None  # None: the row's; slim networks learn at a higher one
     evaluations: int  # evaluation passes over a run, the last one included
     pretrained: bool  # the backbone starts from ImageNet weights, as the recipe does
+    paper_steps: int | None = None  # instead of `steps`, for the many rows of the paper's tables
 
     def crop(self, pixels: int) -> int:
-        """Length in pixels of a crop side of this profile, rounded up to whole cells."""
+        """Length in pixels of a crop side of this profile, rounded up to whole cells if smaller."""
+        if self.shrink == 1:
+            return pixels
         return -(-pixels // (self.shrink * CROP_MULTIPLE)) * CROP_MULTIPLE
 
     def rate(self, rate: int) -> int:
@@ -39,7 +42,7 @@ class Profile:
 PROFILES = {profile.name: profile for profile in (
     Profile("demo", "the whole table in minutes on two CPU cores, on miniature datasets",
             width=1 / 8, shrink=6, steps=300, batch_size=8, base_lr=0.05, evaluations=3,
-            pretrained=False),
+            pretrained=False, paper_steps=180),
     Profile("small", "real data on a laptop or one small GPU",
             width=1 / 8, shrink=3, steps=500, batch_size=8, base_lr=0.05, evaluations=4,
             pretrained=False),

@@ -1,1 +1,2 @@
-"""The `deeplab` command: `main`, its groups `data` and `weights`, shared `options`, `doctor`."""
+"""The `deeplab` command: `main`, its groups `data` and `weights`, `rows`,
+shared `options`, `doctor`."""

@@ -13,6 +13,7 @@ from deeplab import __version__
 from deeplab.cli.data import data
 from deeplab.cli.options import (AGAIN, DATA_ROOT, PROFILE, RESULTS, option, run_options,
                                  say)
+from deeplab.cli.rows import rows
 from deeplab.cli.weights import evaluate, predict, weights
 from deeplab.support.errors import DeeplabError, Stopped
 
@@ -40,25 +41,6 @@ class ErrorsAsText(click.Group):
 @click.version_option(__version__)
 def main(debug: bool) -> None:
     """DeepLabV3, taught and reproduced: 16 rows of a published table."""
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
-def rows(as_json: bool) -> None:
-    """The 16 rows with their published mIoU, then those of your own datasets."""
-    from deeplab.table.rows import known_rows
-    if as_json:
-        import json
-
-        from deeplab.runs.config import row_facts
-        say(json.dumps([row_facts(row) for row in known_rows().values()], indent=1))
-        return
-    say(f"{'row':<18} {'classes':>7} {'crop':>10} {'epochs':>6} {'published mIoU':>15}")
-    for row in known_rows().values():
-        crop = f"{row.crop_height}x{row.crop_width}"
-        say(f"{row.row_id:<18} {row.num_classes:>7} {crop:>10} {row.epochs:>6} "
-            + (f"{row.published_miou:>14.2f}" if row.published_miou is not None
-               else f"{'your own':>14}"))
 
 
 @main.command()
@@ -104,12 +86,11 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
     """Run many rows (all, if none are named), then write the report."""
     from deeplab.report.report import make_report
     from deeplab.runs.batch import run_rows, without_stale
+    from deeplab.runs.chosen import chosen_runs
     from deeplab.runs.cluster import dry_run_text, run_on_cluster
-    from deeplab.runs.config import RunConfig
     from deeplab.runs.sbatch import sbatch_script
-    from deeplab.table.rows import match_rows
-    configs = [RunConfig.of(row_id=row_id, seed=seed, **given)
-               for row_id in match_rows(patterns) for seed in dict.fromkeys(seeds)]
+    from deeplab.table.paper import load_paper_rows
+    configs = chosen_runs(patterns, seeds, given, say=lambda text: say(text, err=True))
     request = None
     if print_sbatch or cluster:
         from deeplab.planning.request import job_request
@@ -124,7 +105,8 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
              if cluster else
              run_rows(fitting, jobs=jobs, again=again)) if fitting else {}
     failed = {name: code for name, code in codes.items() if code != 0}
-    if any(code == 0 for code in codes.values()):
+    done = {name.split()[0] for name, code in codes.items() if code == 0}
+    if done - load_paper_rows().keys():
         say(f"report: {make_report(configs[0].results_root, given['profile'])}")
     for name, code in failed.items():
         say(f"{name} ended with exit code {code}; the same command goes on with it",
@@ -159,13 +141,13 @@ def status(profile: str, results_root: Path | None) -> None:
     from deeplab.runs.status import status_line
     from deeplab.support.errors import DataError
     from deeplab.support.folders import results_folder
-    from deeplab.table.rows import load_rows
+    from deeplab.table.rows import which_table
     found = run_folders(results_root or results_folder(), get_profile(profile).name)
-    is_own, code = False, 0
+    table, code = "the published table", 0
     for row_id, seed, folder in found:
-        if row_id not in load_rows() and not is_own:
-            say("rows of your own, outside the table:")
-            is_own = True
+        if which_table(row_id) != table:
+            table = which_table(row_id)
+            say(f"{table}:")
         status, lines = run_state(folder)
         say(status_line(row_id + (f" seed {seed}" if seed else ""), status))
         for line in lines:
@@ -209,7 +191,7 @@ def plan(rows: tuple[str, ...], gpu: str | None, gpus: int, profile: str) -> Non
         check_fits(plans[0])
 
 
-for command in (data, evaluate, predict, weights):
+for command in (data, evaluate, predict, rows, weights):
     main.add_command(command)
 
 if __name__ == "__main__":

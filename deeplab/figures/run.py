@@ -16,7 +16,8 @@ from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, WIDTH, class_legend, figure, house_style,
                                    note, picture, subplots, words_only)
-from deeplab.runs.experiment import Experiment, Outcome
+from deeplab.runs.experiment import Experiment
+from deeplab.runs.outcome import Outcome
 from deeplab.support.plain import figure_text
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from deeplab.model.backbone import stage_plan
+from deeplab.model.cascade import cascade_plan
 from deeplab.model.network import profile_rates
 from deeplab.planning.cost import model_cost
 from deeplab.profiles import PROFILES
@@ -10,6 +11,7 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.deviations import DEVIATIONS
 from deeplab.runs.experiment import Experiment
 from deeplab.support.plain import markdown
+from deeplab.table.row import PaperRow, Row
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -34,12 +36,12 @@ def row_facts_table(experiment: Experiment) -> list[tuple[str, str, str]]:
     config, row, settings = experiment.config, experiment.config.row, experiment.settings
     images = {row.train_split: len(experiment.train_set), row.eval_split: len(experiment.eval_set),
               **config.label_set.split_sizes}
-    steps = row.epochs * row.steps_per_epoch(images[row.train_split])
-    plan = ", ".join(f"{stride}/{rate}" for stride, rate in stage_plan(row.output_stride))
     full = RunConfig.of(row_id=row.row_id, profile="full")
+    steps = full.total_steps(images[row.train_split])
     same = [("dataset, classes", f"{config.label_set.title}, {row.num_classes}"),
             ("backbone, output stride", f"{row.backbone}, {row.output_stride}"),
-            ("stride/rate of conv2 to conv5", plan),
+            ("stride/rate of conv2 to conv5", _plan(stage_plan(min(32, row.output_stride)))),
+            *_variant_facts(row),
             ("weight decay", f"{row.weight_decay:g}"), ("inference", row.inference)]
     return [(name, text, text) for name, text in same] + [
         ("training images", f"{images[row.train_split]:,}", f"{len(experiment.train_set):,}"),
@@ -81,6 +83,31 @@ def deviation_list(numbers: Iterable[int]) -> str:
     return "\n".join(f"- **{number}** {texts[number]}" for number in numbers)
 
 
+def _plan(stages: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(f"{stride}/{rate}" for stride, rate in stages)
+
+
+def _variant_facts(row: Row) -> list[tuple[str, str]]:
+    """What a row of the paper's tables varies, as far as it does; nothing of another row."""
+    if not isinstance(row, PaperRow):
+        return []
+    variant = row.variant
+    facts = [("Table of the paper", f"{row.table}: {row.what}"),
+             ("Multi-Grid", ", ".join(map(str, variant.multi_grid)))]
+    if row.copies is None:
+        facts += [("image-level branch", "yes" if variant.image_level else "no")]
+    elif row.copies:
+        facts += [(f"stride/rate of blocks 5 to {variant.blocks}",
+                   _plan(cascade_plan(row.output_stride, row.copies)))]
+    stride = variant.eval_output_stride or row.output_stride
+    scales = ", ".join(f"{scale:g}" for scale in variant.scales)
+    return [*facts, ("training shared with", row.trained_as or "none"),
+            ("evaluated at", f"output stride {stride}, scales {scales}"
+             + ", mirrored too" * variant.flip),
+            ("resolution of the loss", "features" if variant.label_downsampled else "full"),
+            ("BatchNorm of the backbone", "trained" if variant.train_norm else "frozen")]
+
+
 def _pair(pair: tuple[int, int]) -> str:
     return f"{pair[0]} x {pair[1]}"
 
@@ -90,4 +117,5 @@ def _cells(config: RunConfig) -> str:
 
 
 def _rates(config: RunConfig) -> str:
-    return ", ".join(map(str, profile_rates(config.row, PROFILES[config.profile.name])))
+    rates = profile_rates(config.row, PROFILES[config.profile.name])
+    return ", ".join(map(str, rates)) or "no pyramid"

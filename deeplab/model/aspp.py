@@ -10,25 +10,27 @@ from deeplab.support.errors import UsageError
 class ASPP(nn.Module):
     """Five branches of one map, concatenated and fused (Sec. 3.3, Fig. 5).
 
-    A 1x1 convolution, a 3x3 convolution at each of `atrous_rates`, and the mean of the
-    whole map, in this order. Input (N, c_in, h, w), output (N, c_out, h, w).
+    A 1x1 convolution, a 3x3 convolution at each of `atrous_rates`, and with `image_level`
+    the mean of the whole map, in this order. Input (N, c_in, h, w), output (N, c_out, h, w).
     Paper: 256 channels and a 1x1 projection. The published table: 512 channels and a 3x3
     projection (`ssseg/modules/models/segmentors/deeplabv3/aspp.py`), hence the default.
     """
 
     def __init__(self, *, c_in: int, c_out: int, atrous_rates: tuple[int, ...],
-                 project_kernel: int = 3):
+                 project_kernel: int = 3, image_level: bool = True):
         super().__init__()
         self.point = conv_bn_relu(c_in, c_out, kernel_size=1)
         self.atrous = nn.ModuleList(
             conv_bn_relu(c_in, c_out, kernel_size=3, rate=rate) for rate in atrous_rates)
-        self.image_pooling = conv_bn_relu(c_in, c_out, kernel_size=1)
-        self.project = conv_bn_relu((len(atrous_rates) + 2) * c_out, c_out,
+        self.image_pooling = conv_bn_relu(c_in, c_out, kernel_size=1) if image_level else None
+        self.project = conv_bn_relu((len(atrous_rates) + 1 + image_level) * c_out, c_out,
                                    kernel_size=project_kernel)
 
     def forward(self, x: Tensor) -> Tensor:
         """The fused map; raises `UsageError` (E-BATCH), see `image_features`."""
-        branches = [self.point(x), *(branch(x) for branch in self.atrous), self.image_features(x)]
+        branches = [self.point(x), *(branch(x) for branch in self.atrous)]
+        if self.image_pooling is not None:
+            branches.append(self.image_features(x))
         return self.project(torch.cat(branches, dim=1))
 
     def image_features(self, x: Tensor) -> Tensor:

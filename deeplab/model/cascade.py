@@ -9,7 +9,6 @@ import copy
 
 from torch import Tensor, nn
 
-from deeplab.model.atrous import conv_bn_relu
 from deeplab.model.backbone import (EXPANSION, STAGE_WIDTHS, Bottleneck, ResNet, scaled_channels,
                                     stage_plan)
 from deeplab.model.network import DROPOUT, Logits, check_image
@@ -71,13 +70,14 @@ class CascadedNetwork(nn.Module):
 
     `depth` 50 or 101; `output_stride` 8 to 32 * 2**blocks input pixels per cell; `multi_grid`
     holds the factors of the three units of block 4 and of every copy; `stem` and `width` as of
-    `ResNet`. Call `copy_block4` once the backbone has its pretrained weights.
+    `ResNet`. The paper has no auxiliary head, nor has this. Call `copy_block4` once the
+    backbone has its pretrained weights.
     Raises `UsageError` (E-CASCADE, E-STRIDE, E-GRID, E-DEPTH, E-STEM).
     """
 
     def __init__(self, *, num_classes: int, depth: int, output_stride: int, blocks: int = 3,
-                 multi_grid: tuple[int, ...] = (1, 1, 1), aux_channels: int = 512,
-                 stem: str = "v1c", width: float = 1, zero_init_residual: bool = False):
+                 multi_grid: tuple[int, ...] = (1, 1, 1), stem: str = "v1c", width: float = 1,
+                 zero_init_residual: bool = False):
         super().__init__()
         self.plan, self.multi_grid = cascade_plan(output_stride, blocks), multi_grid
         self.backbone = ResNet(depth=depth, output_stride=min(output_stride, 32), stem=stem,
@@ -85,12 +85,8 @@ class CascadedNetwork(nn.Module):
                                zero_init_residual=zero_init_residual)
         self.cascade = nn.Sequential()
         self.copy_block4()
-        c_conv4, c_conv5 = (EXPANSION * scaled_channels(c, width) for c in STAGE_WIDTHS[2:])
-        aux_channels = scaled_channels(aux_channels, width)
+        c_conv5 = EXPANSION * scaled_channels(STAGE_WIDTHS[-1], width)
         self.classifier = nn.Sequential(nn.Dropout2d(DROPOUT), nn.Conv2d(c_conv5, num_classes, 1))
-        self.aux_classifier = nn.Sequential(
-            *conv_bn_relu(c_conv4, aux_channels, kernel_size=3),
-            nn.Dropout2d(DROPOUT), nn.Conv2d(aux_channels, num_classes, 1))
 
     def copy_block4(self) -> None:
         """Make blocks 5 to 7 anew as copies of block 4 with the weights it has now."""
@@ -102,5 +98,4 @@ class CascadedNetwork(nn.Module):
         """Logits, main (N, K, ceil(H / os), ...), of a normalised image; raises E-INPUT."""
         check_image(image)
         stages = self.backbone(image)
-        main = self.classifier(self.cascade(stages.conv5))
-        return Logits(main, self.aux_classifier(stages.conv4) if self.training else None)
+        return Logits(self.classifier(self.cascade(stages.conv5)), None)

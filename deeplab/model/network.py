@@ -34,7 +34,7 @@ class Logits(NamedTuple):
     """Scores before softmax at feature resolution, (N, K, ceil(H / os), ceil(W / os)) each."""
 
     main: Tensor
-    aux: Tensor | None  # None in eval mode; at output stride 32 twice as high and wide
+    aux: Tensor | None  # None in eval mode or without; at output stride 32 twice as high and wide
 
 
 class DeepLabV3(nn.Module):
@@ -46,6 +46,7 @@ class DeepLabV3(nn.Module):
     - `atrous_rates`: of ASPP's 3x3 branches, in feature cells
     - `channels`: of each ASPP branch and of the projection; Paper: 256
     - `project_kernel`: side of the projection's kernel; Paper: 1
+    - `image_level`: whether ASPP has its branch of the whole image
     - `aux_channels`: of the auxiliary head's 3x3 convolution; Paper: no such head
     - `stem`, `zero_init_residual`: as of `ResNet`
     - `multi_grid`: factors of conv5's rates; Paper: (1, 2, 4)
@@ -59,7 +60,7 @@ class DeepLabV3(nn.Module):
 
     def __init__(self, *, num_classes: int, depth: int, output_stride: int,
                  atrous_rates: tuple[int, ...], channels: int = 512, project_kernel: int = 3,
-                 aux_channels: int = 512, stem: str = "v1c",
+                 image_level: bool = True, aux_channels: int = 512, stem: str = "v1c",
                  multi_grid: tuple[int, ...] | None = None, width: float = 1,
                  zero_init_residual: bool = False):
         super().__init__()
@@ -70,7 +71,7 @@ class DeepLabV3(nn.Module):
         channels = scaled_channels(channels, width)
         aux_channels = scaled_channels(aux_channels, width)
         self.aspp = ASPP(c_in=c_conv5, c_out=channels, atrous_rates=atrous_rates,
-                         project_kernel=project_kernel)
+                         project_kernel=project_kernel, image_level=image_level)
         self.classifier = nn.Sequential(
             nn.Dropout2d(DROPOUT), nn.Conv2d(channels, num_classes, 1))
         self.aux_classifier = nn.Sequential(
@@ -86,7 +87,8 @@ class DeepLabV3(nn.Module):
         check_image(image)
         stages = self.backbone(image)
         main = self.classifier(self.aspp(stages.conv5))
-        return Logits(main, self.aux_classifier(stages.conv4) if self.training else None)
+        is_aux = self.training and self.aux_classifier is not None
+        return Logits(main, self.aux_classifier(stages.conv4) if is_aux else None)
 
 
 def check_image(image: Tensor) -> None:

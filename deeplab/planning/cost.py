@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from deeplab.data.resample import resized_size
 from deeplab.evaluation.inference import window_slices
-from deeplab.model.network import DeepLabV3, build_model
 from deeplab.runs.config import RunConfig
+from deeplab.runs.network import Network, build_network, network_to_evaluate
 
 PARTS = ("backbone", "aspp", "classifier", "aux_classifier")  # the last one in training only
 PHOTO = (375, 500)  # height, width of most pictures in VOC and Context; ADE20k's are 4:3 as well
@@ -33,15 +33,15 @@ class ModelCost:
     config: RunConfig
 
     @functools.cached_property
-    def model(self) -> DeepLabV3:
+    def model(self) -> Network:
         """The network without memory for its weights."""
         return meta_model(self.config)
 
     @functools.cached_property
     def parameters(self) -> dict[str, int]:
         """Trainable numbers."""
-        return {part: sum(weight.numel() for weight in getattr(self.model, part).parameters())
-                for part in PARTS}
+        return {part: sum(weight.numel() for weight in module.parameters())
+                for part, module in self.model.named_children()}
 
     @functools.cached_property
     def train_macs(self) -> dict[str, int]:
@@ -52,11 +52,12 @@ class ModelCost:
     @functools.cached_property
     def eval_macs(self) -> dict[str, int]:
         """MACs for one evaluation image of the usual size, all its windows."""
-        macs = {part: 0 for part in PARTS[:-1]}
-        for (height, width), number in Counter(eval_windows(self.config)).items():
-            counted = count_macs(self.model, height=height, width=width)
-            macs = {part: macs[part] + number * counted[part] for part in macs}
-        return macs
+        config, macs = self.config, Counter()
+        model = network_to_evaluate(config.row, config.profile.name, self.model)
+        for (height, width), number in Counter(eval_windows(config)).items():
+            counted = count_macs(model, height=height, width=width)
+            macs.update({part: number * counted[part] for part in counted if part != PARTS[-1]})
+        return dict(macs)
 
 
 @functools.cache
@@ -65,16 +66,16 @@ def model_cost(config: RunConfig) -> ModelCost:
     return ModelCost(config)
 
 
-def meta_model(config: RunConfig) -> DeepLabV3:
+def meta_model(config: RunConfig) -> Network:
     """The network of a run without memory for its weights."""
     with torch.device("meta"):
-        return build_model(config.row, config.profile.name)
+        return build_network(config.row, config.profile.name)
 
 
-def count_macs(model: DeepLabV3, *, height: int, width: int) -> dict[str, int]:
+def count_macs(model: Network, *, height: int, width: int) -> dict[str, int]:
     """MACs by part of a forward pass over one image, the auxiliary head included."""
     macs = conv_macs(model, height=height, width=width)
-    return {part: module_macs(getattr(model, part), macs) for part in PARTS}
+    return {part: module_macs(module, macs) for part, module in model.named_children()}
 
 
 def module_macs(module: nn.Module, macs: Mapping[nn.Module, int]) -> int:
@@ -82,7 +83,7 @@ def module_macs(module: nn.Module, macs: Mapping[nn.Module, int]) -> int:
     return sum(macs.get(layer, 0) for layer in module.modules())
 
 
-def conv_macs(model: DeepLabV3, *, height: int, width: int) -> dict[nn.Module, int]:
+def conv_macs(model: Network, *, height: int, width: int) -> dict[nn.Module, int]:
     """MACs by convolution of a forward pass over one image, the auxiliary head included.
 
     `model` lies on the meta device; it is left in eval mode, for a single image cannot train
@@ -93,13 +94,15 @@ def conv_macs(model: DeepLabV3, *, height: int, width: int) -> dict[nn.Module, i
     def count(conv: nn.Conv2d, inputs: tuple[Tensor], output: Tensor) -> None:
         macs[conv] += output.numel() * conv.weight[0].numel()
 
-    hooks = [module.register_forward_hook(count) for module in model.modules()
-             if isinstance(module, nn.Conv2d)]
     image = torch.empty(1, 3, height, width, device="meta")
     with torch.no_grad():
-        stages = model.eval().backbone(image)
-        model.classifier(model.aspp(stages.conv5))
-        model.aux_classifier(stages.conv4)
+        conv4 = model.eval().backbone(image).conv4
+    hooks = [module.register_forward_hook(count) for module in model.modules()
+             if isinstance(module, nn.Conv2d)]
+    with torch.no_grad():
+        model(image)
+        if "aux_classifier" in dict(model.named_children()):
+            model.aux_classifier(conv4)
     for hook in hooks:
         hook.remove()
     return macs
@@ -110,7 +113,8 @@ def eval_windows(config: RunConfig) -> list[tuple[int, int]]:
     height, width = resized_size(*FRAMES.get(config.row.dataset, PHOTO), target=config.resize)
     inference = config.inference
     if inference.mode == "whole":
-        return [(height, width)]
+        return [(int(height * scale), int(width * scale)) for scale in inference.scales
+                for _ in range(1 + inference.flip)]
     rows, columns = (window_slices(side, window=window, stride=stride) for side, window, stride
                      in zip((height, width), inference.window, inference.stride, strict=True))
     return [(row.stop - row.start, column.stop - column.start)
@@ -120,4 +124,4 @@ def eval_windows(config: RunConfig) -> list[tuple[int, int]]:
 def inference_gmacs(config: RunConfig) -> float:
     """Billions of multiply-adds for one crop in eval mode: all parts but the auxiliary head."""
     macs = model_cost(config).train_macs
-    return sum(macs[part] / 1e9 for part in PARTS[:-1])
+    return sum(count / 1e9 for part, count in macs.items() if part != PARTS[-1])

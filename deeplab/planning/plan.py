@@ -51,8 +51,15 @@ class PlanLine:
         return self.memory.total <= USABLE * self.gpu.memory * GIB
 
     @property
+    def is_shared(self) -> bool:
+        """Whether it only evaluates the training of another row."""
+        return self.config.training != self.config
+
+    @property
     def train_hours(self) -> float:
-        """Hours of training steps, if the GPUs share the work without loss."""
+        """Hours of training steps, if the GPUs share the work without loss; 0 of a shared one."""
+        if self.is_shared:
+            return 0.0
         images = self.steps * self.config.batch_size
         flops = 2 * FORWARDS * sum(self.cost.train_macs.values()) * images
         return self._hours(flops, half=self.config.is_mixed)
@@ -61,7 +68,8 @@ class PlanLine:
     def eval_hours(self) -> float:
         """Hours of all evaluations, in float32; as many as the schedule has."""
         row, config = self.config.row, self.config
-        passes = -(-self.steps // config.evaluate_every(split_size(config, row.train_split)))
+        every = config.evaluate_every(split_size(config, row.train_split))
+        passes = 1 if self.is_shared else -(-self.steps // every)
         flops = 2 * sum(self.cost.eval_macs.values()) * split_size(config, row.eval_split) * passes
         return self._hours(flops, half=False)
 

@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from deeplab.planning.cost import PARTS
 from deeplab.planning.gpus import TENSOR_EFFICIENCY, VECTOR_EFFICIENCY
 from deeplab.planning.memory import GIB
 from deeplab.planning.plan import ASSUMED_IMAGES, PlanLine
@@ -40,10 +39,11 @@ def _cost_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
 
 
 def _part_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
-    yield f"{'GMACs of a crop':<{width}} " + " ".join(f"{part:>14}" for part in PARTS)
+    parts = list(dict.fromkeys(part for line in lines for part in line.cost.train_macs))
+    yield f"{'GMACs of a crop':<{width}} " + " ".join(f"{part:>14}" for part in parts)
     for line in lines:
         yield f"{line.row_id:<{width}} " + " ".join(
-            f"{line.cost.train_macs[part] / 1e9:>14.2f}" for part in PARTS)
+            f"{line.cost.train_macs.get(part, 0) / 1e9:>14.2f}" for part in parts)
 
 
 def _memory_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
@@ -74,6 +74,7 @@ def _notes(*older: str) -> str:
         "eleven published figures. Hours are of training and the row's evaluations, at "
         f"{VECTOR_EFFICIENCY:.0%} of the peak of float32 or {TENSOR_EFFICIENCY:.0%} of that of "
         "tensor cores (fitted to published speeds of a V100), without waiting for data or for "
-        "other GPUs. Data: the archives and their content. Run: the checkpoints, one of them "
-        "being written, and the weights. A dataset of your own is counted where it lies "
-        f"($DEEPLAB_DATA), or else taken for {ASSUMED_IMAGES:,} images a split.{build}", width=92)
+        "other GPUs; a row of the paper that evaluates another one's training counts no training. "
+        "Data: the archives and their content. Run: the checkpoints, one of them being written, "
+        "and the weights. A dataset of your own is counted where it lies ($DEEPLAB_DATA), or "
+        f"else taken for {ASSUMED_IMAGES:,} images a split.{build}", width=92)

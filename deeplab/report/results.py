@@ -13,6 +13,7 @@ from deeplab.runs.status import Status, problem, read_status, whereabouts
 from deeplab.support.errors import DeeplabError
 from deeplab.support.files import atomic_write
 from deeplab.support.plain import cell
+from deeplab.table.paper import load_paper_rows
 from deeplab.table.rows import load_rows, own_rows
 
 COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", "published_miou",
@@ -31,7 +32,15 @@ def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
     facts.
     """
     return [_entry(folder, row_id, seed)
-            for row_id, seed, folder in run_folders(results_root, profile)]
+            for row_id, seed, folder in run_folders(results_root, profile)
+            if row_id not in load_paper_rows()]
+
+
+def collect_paper(results_root: Path, profile: str) -> list[dict[str, Any]]:
+    """The same of the rows of the paper's tables, in their order."""
+    return [_entry(folder, row_id, seed)
+            for row_id, seed, folder in run_folders(results_root, profile)
+            if row_id in load_paper_rows()]
 
 
 def published_here(results_root: Path, profile: str) -> dict[str, dict[str, Any]]:
@@ -51,10 +60,11 @@ def published_here(results_root: Path, profile: str) -> dict[str, dict[str, Any]
 
 
 def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]:
-    """(row_id, seed, folder) of every run that was started: the table's in its order, own ones."""
-    top, rows = results_root / profile, list(load_rows())
-    if any(folder.parent.name not in rows for folder in top.glob("*/seed*")):
+    """(row_id, seed, folder) of every run that was started: the table's, own ones, the paper's."""
+    top, rows, paper = results_root / profile, list(load_rows()), list(load_paper_rows())
+    if any(folder.parent.name not in [*rows, *paper] for folder in top.glob("*/seed*")):
         rows += own_rows()  # a faulty entry is no concern of who has no such runs
+    rows += paper
     found = {row_id: {int(match[1]): folder for folder in (top / row_id).glob("seed*")
                       if (match := RUN_FOLDER.fullmatch(folder.name))} for row_id in rows}
     return [(row_id, seed, folder) for row_id, seeds in found.items()

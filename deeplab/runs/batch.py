@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deeplab.runs.chosen import relative_cost
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import device_of
 from deeplab.runs.result import stale
@@ -115,7 +116,6 @@ def run_rows(configs: list[RunConfig], *, jobs: int | None = None, again: bool =
     """Run all `configs`, `jobs` at a time (default: as many as slots of GPUs, or as cores).
 
     No two rows share a GPU, whatever `jobs` says. Returns the exit code of each that was started.
-
     After Ctrl-C or another of `SIGNALS` no more rows start, and the running ones save and stop.
     """
     check_clone()
@@ -127,8 +127,9 @@ def run_rows(configs: list[RunConfig], *, jobs: int | None = None, again: bool =
     with interruptible():
         try:
             while waiting or running:
-                while waiting and len(running) < jobs:
-                    running.append(waiting.pop(0))
+                while len(running) < jobs and (job := next_job(waiting, running)):
+                    waiting.remove(job)
+                    running.append(job)
                     running[-1].slot = free.pop(0) if free else ()
                     running[-1].start(threads)
                 time.sleep(POLL_SECONDS)
@@ -143,6 +144,12 @@ def run_rows(configs: list[RunConfig], *, jobs: int | None = None, again: bool =
             _stop(running)
             ended += running
     return summary(ended, len(configs), time.monotonic() - begin, say)
+
+
+def next_job(waiting: list[Job], running: list[Job]) -> Job | None:
+    """The first waiting job whose training is none that a running one may be at, or None."""
+    busy = [job.config.training for job in running]
+    return next((job for job in waiting if job.config.training not in busy), None)
 
 
 def interruptible() -> contextlib.AbstractContextManager[None]:
@@ -160,13 +167,6 @@ def summary(ended: list[Job], count: int, seconds: float,
     """Say how many of `count` rows are done; returns the exit codes, 75 for a stopped row."""
     say(f"{sum(job.code == 0 for job in ended)} of {count} rows done in {duration(seconds)}")
     return {job.name: 75 if job.code is None else job.code for job in ended}
-
-
-def relative_cost(config: RunConfig) -> float:
-    """About how long a row takes relative to others: pixels times depth times resolution."""
-    depth = int(config.row.backbone.removeprefix("resnet"))
-    return (config.row.crop_height * config.row.crop_width * (depth + 50)
-            * (1.5 if config.row.output_stride == 8 else 1) * config.row.num_classes ** 0.2)
 
 
 def _stop(running: list[Job]) -> None:

@@ -7,7 +7,7 @@ something else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ from deeplab.runs.given import given_values
 from deeplab.runs.parameters import PARAMETERS, Parameters, checked, command_words
 from deeplab.support.errors import UsageError
 from deeplab.support.folders import data_folder, results_folder
-from deeplab.table.rows import Row, get_row
+from deeplab.table.row import PaperRow, Row
+from deeplab.table.rows import get_row
 
 if TYPE_CHECKING:
     from deeplab.evaluation.inference import Inference
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FIRST_WEIGHTS = {"demo": "miniature", "small": "miniature", "full": "v1c"}  # of the backbone
 EPOCHS_BETWEEN_EVALUATIONS = 10  # full profile: ssseg evaluates every 10 epochs and at the last
 CHECKPOINTS_PER_EVALUATION = 4  # of a shortened run; the full one saves every epoch
+PAPER_BATCH = 16  # images, of most rows of the paper; a profile's batch stands for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +51,30 @@ class RunConfig(Parameters):
         values |= {"row": get_row(values["row_id"]), "profile": get_profile(values["profile"]),
                    "results_root": values["results_root"] or results_folder()}
         config = cls(**values)
-        row = config.row
-        if row.crop_height % CROP_MULTIPLE or row.crop_width % CROP_MULTIPLE:
+        config._check_crop()
+        return config
+
+    def _check_crop(self) -> None:
+        """Raise `UsageError` (E-CROP) for a crop that does not fill the cells of its map."""
+        row = self.row
+        if not isinstance(row, PaperRow) and (row.crop_height % CROP_MULTIPLE
+                                              or row.crop_width % CROP_MULTIPLE):
             raise UsageError.of("E-CROP", "a crop must fill whole cells at output stride 8",
                                 found=f"{row.crop_height} x {row.crop_width} pixels",
                                 expected=f"multiples of {CROP_MULTIPLE}",
                                 do=f"change the crop of row {row.row_id} in rows.csv")
-        return config
+        if min(self.crop) < row.output_stride:
+            raise UsageError.of(
+                "E-CROP", f"a crop of {row.row_id} at profile {self.profile.name} does not fill "
+                "one cell", found=f"{self.crop[0]} x {self.crop[1]} pixels",
+                expected=f"at least {row.output_stride}, its output stride",
+                do="choose a profile with a larger crop, such as full")
+
+    @property
+    def training(self) -> RunConfig:
+        """The run whose training this one evaluates: mostly itself (`PaperRow.trained_as`)."""
+        name = getattr(self.row, "trained_as", "")
+        return replace(self, row_id=name, row=get_row(name)) if name else self
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -82,7 +101,10 @@ class RunConfig(Parameters):
     @property
     def first_weights(self) -> str:
         """What the backbone starts from: "none", "miniature", "torchvision", "v1c" or a file."""
-        return self.backbone_weights or FIRST_WEIGHTS[self.profile.name]
+        default = FIRST_WEIGHTS[self.profile.name]
+        if default == "v1c" and isinstance(self.row, PaperRow):
+            default = "torchvision"  # the paper's ResNet has the 7x7 stem
+        return self.backbone_weights or default
 
     @property
     def is_mixed(self) -> bool:
@@ -115,11 +137,14 @@ class RunConfig(Parameters):
         """The row's; a window is a crop and moves by two thirds of it: 320 of 480 (ssseg)."""
         from deeplab.evaluation.inference import Inference  # loads torch; the table needs none
         return Inference(self.row.inference, window=self.crop,
-                         stride=(self.crop[0] * 2 // 3, self.crop[1] * 2 // 3))
+                         stride=(self.crop[0] * 2 // 3, self.crop[1] * 2 // 3),
+                         scales=self.row.variant.scales, flip=self.row.variant.flip)
 
     @property
     def batch_size(self) -> int:
         """Images per step, over all devices."""
+        if self.profile.batch_size and isinstance(self.row, PaperRow):
+            return self.profile.batch_size * self.row.batch_size // PAPER_BATCH
         return self.profile.batch_size or self.row.batch_size
 
     @property
@@ -127,14 +152,20 @@ class RunConfig(Parameters):
         """Learning rate at step 0."""
         return self.profile.base_lr or self.row.base_lr
 
+    @property
+    def short_steps(self) -> int | None:
+        """Optimiser steps of a shortened schedule; None for the row's own."""
+        of_paper = self.profile.paper_steps if isinstance(self.row, PaperRow) else None
+        return of_paper or self.profile.steps
+
     def total_steps(self, num_images: int) -> int:
         """Optimiser steps of the whole schedule on a training split of `num_images`."""
-        return self.profile.steps or self.row.epochs * (num_images // self.batch_size)
+        return self.short_steps or self.row.total_steps(num_images, self.batch_size)
 
     def evaluate_every(self, num_images: int) -> int:
         """Steps between evaluations."""
-        if self.profile.steps:
-            return -(-self.profile.steps // self.profile.evaluations)
+        if self.short_steps:
+            return -(-self.short_steps // self.profile.evaluations)
         return EPOCHS_BETWEEN_EVALUATIONS * max(1, num_images // self.batch_size)
 
     def checkpoint_every(self, num_images: int) -> int:
@@ -150,4 +181,8 @@ def given_parameters(names: dict[str, Any]) -> dict[str, Any]:
 
 def row_facts(row: Row) -> dict[str, Any]:
     """The columns of a row as plain values, for JSON."""
-    return {field.name: getattr(row, field.name) for field in fields(row)}
+    facts = {field.name: getattr(row, field.name) for field in fields(row)}
+    if isinstance(row, PaperRow):
+        facts |= {name: list(value) if isinstance(value, tuple) else value
+                  for name, value in asdict(facts.pop("variant")).items()}
+    return facts

@@ -7,7 +7,6 @@ cells of `row.ipynb` call it in order and show what it returns.
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,15 @@ from deeplab.evaluation.metrics import Evaluation
 from deeplab.miniature.backbone import miniature_backbone
 from deeplab.miniature.mark import refuse_drawn
 from deeplab.miniature.twins import miniature
-from deeplab.model.network import DeepLabV3, build_model
-from deeplab.model.weights import load_backbone, stem_of
 from deeplab.prepare.suspect import check_splits
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import check_gpus, check_shared, check_training, device_of
 from deeplab.runs.launch import launch
+from deeplab.runs.network import Network, network_to_evaluate, started_network
+from deeplab.runs.outcome import Outcome
 from deeplab.runs.records import read_log
+from deeplab.runs.shared import finished_training
+from deeplab.support.scores import rounded
 from deeplab.support.signals import die_with_parent
 from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.loop import TrainingSettings, train
@@ -39,23 +40,6 @@ from deeplab.weights.published import backbone_file
 
 LOG_LINES = 60  # loss values that the log of a shortened run holds, about
 GPU_WORKERS = 4  # processes that load the data of one GPU
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to."""
-
-    model: DeepLabV3
-    evaluation: Evaluation
-    steps: int  # done so far
-    total_steps: int  # of the whole schedule
-    seconds: float  # of training and evaluation, over all restarts
-    log: list[dict[str, Any]]  # the lines of log.jsonl
-
-    @property
-    def complete(self) -> bool:
-        """Whether the schedule was run to its end; only then the score counts."""
-        return self.steps >= self.total_steps
 
 
 class Experiment:
@@ -104,15 +88,11 @@ class Experiment:
         return TrainSamples(self.train_set, transform, config.seed)
 
     @functools.cached_property
-    def model(self) -> DeepLabV3:
+    def model(self) -> Network:
         """The row's network at the profile's size, with the weights a run starts from."""
         first = self._first_weights()
         torch.manual_seed(self.config.seed)
-        model = build_model(self.config.row, self.config.profile.name,
-                            stem=stem_of(first) if first else "v1c")
-        if first:
-            load_backbone(model, first)
-        return model
+        return started_network(self.config.row, self.config.profile.name, first)
 
     def _first_weights(self) -> dict[str, torch.Tensor] | None:
         """The weights of the backbone before training, fetched if need be; None for random."""
@@ -139,6 +119,7 @@ class Experiment:
             evaluate_every=config.evaluate_every(num_images),
             checkpoint_every=config.checkpoint_every(num_images),
             log_every=max(1, total // LOG_LINES) if config.profile.steps else 50,
+            label_step=config.row.output_stride if config.row.variant.label_downsampled else 1,
             device=self.device, amp=self.device == "cuda" and config.is_mixed,
             workers=(GPU_WORKERS if self.device == "cuda" else 0)
             if config.workers is None else config.workers)
@@ -154,20 +135,25 @@ class Experiment:
                 "labels": labels_of(self.config.row.dataset),
                 **(on_cpu if self.device == "cpu" else {})}
 
-    def evaluate(self, model: DeepLabV3,
+    def evaluate(self, model: Network,
                  progress: Callable[[int, int], None] | None = None) -> Evaluation:
         """Score `model` on the evaluation split, in the row's inference mode."""
         config, count = self.config, len(self.eval_set)
-        mine = evaluate(model, self.eval_set, transform=EvalTransform(config.resize),
-                        num_classes=config.row.num_classes, inference=config.inference,
-                        indices=self.ranks.share(count), progress=progress)
+        mine = evaluate(self._evaluated(model), self.eval_set,
+                        transform=EvalTransform(config.resize), num_classes=config.row.num_classes,
+                        inference=config.inference, indices=self.ranks.share(count),
+                        progress=progress)
         return self.ranks.merged(mine, count)
 
-    def predict(self, model: DeepLabV3, index: int) -> np.ndarray:
+    def _evaluated(self, model: Network) -> Network:
+        return network_to_evaluate(self.config.row, self.config.profile.name, model)
+
+    def predict(self, model: Network, index: int) -> np.ndarray:
         """The prediction for one image of the evaluation split, uint8 (H, W) at its own size."""
         image, label = self.eval_set[index]
-        return predict(model, EvalTransform(self.config.resize)(image), height=label.shape[0],
-                       width=label.shape[1], inference=self.config.inference)
+        return predict(self._evaluated(model), EvalTransform(self.config.resize)(image),
+                       height=label.shape[0], width=label.shape[1],
+                       inference=self.config.inference)
 
     def train(self) -> Outcome:
         """Train and evaluate, going on from the last checkpoint if there is one.
@@ -177,6 +163,8 @@ class Experiment:
         `deeplab.training`, and `UsageError` (E-GPUS, E-CUDA, E-MPS).
         """
         die_with_parent()
+        if self.config.training != self.config:
+            return self._evaluate_shared()
         settings, folder = self.settings, self.config.folder
         # what is wrong with the split that is scored is said before the training and not after
         check_splits(self.train_set, self.eval_set)
@@ -197,3 +185,14 @@ class Experiment:
         log = list(read_log(folder))
         return Outcome(self.model, evaluation, settings.stop_step, settings.total_steps,
                        log[-1]["seconds"], log)
+
+    def _evaluate_shared(self) -> Outcome:
+        """Evaluate what the run has learnt whose training this row shares; raises E-TRAINING."""
+        other = Experiment(self.config.training)
+        weights, log = finished_training(other.config, other.settings.stop_step, other.identity)
+        model = self.model.to(self.device)
+        model.load_state_dict(weights)
+        evaluation = self.evaluate(model)
+        total, step = other.settings.total_steps, other.settings.stop_step
+        log.append({"step": step, "total_steps": total, "miou": rounded(evaluation.mean_iou)})
+        return Outcome(model, evaluation, step, total, evaluation.seconds, log)

@@ -11,8 +11,9 @@ import torch
 from deeplab.evaluation.metrics import Evaluation
 from deeplab.runs.config import row_facts
 from deeplab.runs.deviations import deviations
-from deeplab.runs.experiment import Experiment, Outcome
+from deeplab.runs.experiment import Experiment
 from deeplab.runs.fingerprint import surroundings
+from deeplab.runs.outcome import Outcome
 from deeplab.runs.peak import peak_memory_mb
 from deeplab.support.files import write_json
 from deeplab.support.locks import is_locked

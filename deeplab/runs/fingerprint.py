@@ -31,10 +31,11 @@ LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "opencv-python-headless"
 # checkpoint: resuming is tested to the bit), what hands over bytes of files that are a part of
 # their own (weights, miniature), and packs, which hold the decoded pixels.
 DECISIVE = (
-    "profiles.py", "table/rows.py",  # sizes and lengths: what a row and a profile come to
+    "profiles.py",  # sizes and lengths: what a row and a profile come to
+    *(f"table/{name}.py" for name in ("row", "rows", "paper")),
     # how they become data, network and training, and where it computes
-    "runs/config.py", "runs/device.py", "runs/experiment.py",
-    *(f"model/{name}.py" for name in ("atrous", "backbone", "aspp", "network")),
+    *(f"runs/{name}.py" for name in ("config", "device", "experiment", "network")),
+    *(f"model/{name}.py" for name in ("atrous", "backbone", "aspp", "network", "cascade")),
     *(f"data/{name}.py" for name in (
         "catalog", "layout",  # which files make a split, in which order
         "images", "labelset", "resample", "distortion", "augment", "sampling")),

@@ -33,13 +33,20 @@ SURROUNDINGS = dict.fromkeys(
     "dirty": maybe(flag()), "cudnn": maybe(whole()),
     "tf32": Rule("null or an object of true and false", lambda value: value is None or isinstance(
         value, Mapping) and all(isinstance(one, bool) for one in value.values()))}
+VARIANT = {  # of a row of the paper's tables
+    "table": text(), "what": text(), "checked": flag(), "iterations": STEP, "trained_as": text(),
+    "blocks": maybe(whole(4, 7)), "multi_grid": ListOf(whole(1, 9), 3),
+    "aspp_rates": ListOf(whole(1, 99), 9), "image_level": flag(),
+    "eval_output_stride": maybe(whole(1, 256)), "scales": ListOf(number(0, 9), 9), "flip": flag(),
+    "label_downsampled": flag(), "train_norm": flag()}
 EVALUATION = {
-    "row_id": text(), "dataset": text(), "backbone": text(), "output_stride": whole(1, 64),
+    "row_id": text(), "dataset": text(), "backbone": text(), "output_stride": whole(1, 256),
     "crop_height": STEP, "crop_width": STEP, "base_lr": number(0), "weight_decay": number(0),
-    "batch_size": STEP, "epochs": STEP, "train_split": text(), "eval_split": text(),
+    "batch_size": STEP, "epochs": maybe(STEP), "train_split": text(), "eval_split": text(),
     "inference": text(), "published_miou": SCORE, "published_weights": text(), "source": text(),
     "profile": text(), "num_images": STEP, "class_iou": MapOf(SCORE, MOST_CLASSES),
-    "minutes": number(0), "device": text(), "threads": whole(1, 4096), **SURROUNDINGS}
+    "minutes": number(0), "device": text(), "threads": whole(1, 4096), **VARIANT,
+    **SURROUNDINGS}
 TRAINING = {
     "seed": whole(0, 2**31), "complete": flag(), "gmacs": number(0), "parameters": whole(),
     "peak_memory_mb": maybe(whole()), "backbone_weights": text(),

@@ -21,7 +21,7 @@ from deeplab.runs.notebook import environment, execute, publish_notebook
 from deeplab.runs.records import check_place, read_run
 from deeplab.runs.result import damage, finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point
-from deeplab.support.errors import DeeplabError, Stopped, UsageError
+from deeplab.support.errors import DeeplabError, LockedError, Stopped, UsageError
 from deeplab.support.files import replace_file, write_json
 from deeplab.support.folders import PROJECT, check_clone
 from deeplab.support.locks import TRAINER, locked, owner
@@ -31,6 +31,7 @@ from deeplab.support.signals import PARENT, die_with_parent, signal_handler
 from deeplab.training.signals import SAME_REQUEST_SECONDS
 
 NOTEBOOKS = PROJECT / "notebooks"
+SHARED_POLL_SECONDS = 1  # seconds between two tries to have a run that several rows share
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -45,6 +46,8 @@ def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
     die_with_parent()
     check_clone()
     check_place(config.folder)
+    if config.training != config:
+        _train_first(config.training, again=again)
     with locked(config.folder / "lock"), forwarded_signals(config.folder):
         mark = _mark(config)
         if again and damage(config, mark):
@@ -64,6 +67,16 @@ def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
         facts = promote_outcome(config)
         crash_point("after-result")
         return facts
+
+
+def _train_first(config: RunConfig, *, again: bool) -> None:
+    """Bring the run that others share to its end; whoever has it now is waited for."""
+    while True:
+        try:
+            run_row(config, again=again)
+            return
+        except LockedError:
+            time.sleep(SHARED_POLL_SECONDS)
 
 
 def _mark(config: RunConfig) -> dict[str, Any]:

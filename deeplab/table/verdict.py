@@ -34,6 +34,8 @@ def verdict(facts: Mapping[str, Any]) -> str:
         return (f"{score}, after {facts['steps']} of {facts['total_steps']} steps. "
                 "**Incomplete**: the table leaves it out.")
     published = facts["published_miou"]
+    if "table" in facts:
+        return f"{score}. {paper_words(facts)}"
     if published is None:
         return f"{score}. Nothing is published of a dataset of one's own."
     if not is_comparable(facts["profile"]):
@@ -48,3 +50,14 @@ def verdict(facts: Mapping[str, Any]) -> str:
     word = "**reproduced**" if abs(difference) <= allowed else "**not reproduced**"
     return (f"{score}. Published: {published:.2f} %; difference {difference:+.2f}, "
             f"tolerance ±{allowed}: {word}.")
+
+
+def paper_words(facts: Mapping[str, Any]) -> str:
+    """What the paper reports in the cell that a result stands for; no verdict on it."""
+    checked = "" if facts["checked"] else " (a value not checked against the paper itself)"
+    words = (f"Table {facts['table']} of the paper reports {facts['published_miou']:.2f} % for "
+             f"{facts['what']}{checked}")
+    if not is_comparable(facts["profile"]):
+        return f"{words}; compare differences within that table, not this level."
+    difference = facts["miou"] - facts["published_miou"]
+    return f"{words}; difference {difference:+.2f}, with the departures listed below."

@@ -69,6 +69,7 @@ class TrainingSettings:
     log_every: int  # steps
     device: str = "cpu"
     amp: bool = False  # mixed precision (float16 with loss scaling) on CUDA
+    label_step: int = 1  # the loss sees every so many-th row and column of the label
     workers: int = 0  # processes that decode and augment; the samples are the same for any number
 
     def is_evaluated(self, step: int) -> bool:
@@ -194,7 +195,7 @@ def train_step(network: nn.Module, optimizer: torch.optim.Optimizer, scaler: tor
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(torch.device(device).type, dtype=torch.float16, enabled=settings.amp):
         logits = network(image)
-    losses = segmentation_loss(logits, label)
+    losses = segmentation_loss(logits, label[:, ::settings.label_step, ::settings.label_step])
     scaler.scale(losses.total).backward()
     scaler.step(optimizer)
     scaler.update()

@@ -41,8 +41,9 @@ def published_weights(row: ModelRow, folder: Path | None = None, *,
     Raises `DataError` as `fetch` does, and `UsageError` (E-WEIGHTS) for a row of one's own.
     """
     if not row.published_weights:
-        raise UsageError.of("E-WEIGHTS", "of a row of one's own nothing is published",
-                            expected="a row of the table", do="give a weight file to --weights")
+        raise UsageError.of("E-WEIGHTS", f"no weights of row {row.row_id} are published",
+                            expected="a row of the published table",
+                            do="give a weight file to --weights")
     remote = Remote(f"{SSSEGMENTATION}/{row.published_weights}", 0.7)
     return fetch(remote, folder or weights_folder(), progress=progress)
 

@@ -135,3 +135,13 @@ def test_without_a_name_every_gpu_has_a_column():
     header = next(line for line in result.output.splitlines() if line.startswith("hours"))
     assert header.split() == ["hours", *GPUS]
     assert "<0.1" in result.output
+
+
+def test_a_row_that_shares_a_training_plans_its_evaluation_alone():
+    trained, at_16, at_8, flips = plan(
+        ["paper_t5_mg124_image", "paper_t6_at16", "paper_t6_at8", "paper_t6_flips"], gpu="A100-40")
+    assert trained.train_hours > 0 and at_16.train_hours == at_8.train_hours == 0
+    assert 0 < at_16.eval_hours < at_8.eval_hours < flips.eval_hours / 12
+    assert trained.eval_hours > at_16.eval_hours
+    text = plan_text([[trained, at_8, *plan(["paper_t2_r50_block7"], gpu="A100-40")]])
+    assert "cascade" in text and "aspp" in text and "paper_t6_at8" in text

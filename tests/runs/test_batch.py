@@ -12,7 +12,8 @@ import pytest
 from small_table import (ROWS, config_of, damaged_files, draw_twins, environment, logged_step,
                          reference_digests, row_digest)
 
-from deeplab.runs.batch import longest_first, run_rows
+from deeplab.runs.batch import Job, longest_first, next_job, run_rows
+from deeplab.runs.config import RunConfig
 from deeplab.support.locks import is_locked
 from deeplab.table.rows import load_rows
 
@@ -96,3 +97,14 @@ def test_the_longest_rows_start_first(tmp_path):
     rows = [job.config.row.row_id for job in longest_first(
         [config_of(row_id, tmp_path, tmp_path) for row_id in load_rows()])]
     assert rows[0] == "cityscapes_r101_d8" and rows[-1] == "voc_r50_d16" and len(rows) == 16
+
+
+def test_rows_that_share_a_training_run_one_after_the_other(tmp_path):
+    jobs = {name: Job(RunConfig.of(row_id=f"paper_{name}", seed=seed, results_root=tmp_path))
+            for name, seed in (("t5_mg124_image", 0), ("t6_at8", 0), ("t4_at8", 0))}
+    first, second, other = jobs.values()
+    assert next_job([second, other], [first]) is other
+    assert next_job([second], [first]) is None and next_job([second], []) is second
+    assert longest_first([job.config for job in (second, first)])[0].config == first.config
+    elsewhere = Job(RunConfig.of(row_id="paper_t6_at8", seed=1, results_root=tmp_path))
+    assert next_job([elsewhere], [first]) is elsewhere

@@ -6,7 +6,8 @@ import pytest
 
 from deeplab.runs.config import row_facts
 from deeplab.support.errors import UsageError
-from deeplab.table.rows import Row, get_row, load_rows, match_rows
+from deeplab.table.row import Row
+from deeplab.table.rows import get_row, load_rows, match_rows
 
 # docs/modelzoo/deeplabv3/README.md of SSSegmentation, commit 1344519
 PUBLISHED = """

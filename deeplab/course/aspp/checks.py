@@ -8,7 +8,7 @@ from torch import Tensor
 from deeplab.course.exercise import exercise, judged
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import taps_inside
-from deeplab.table.rows import BASE_RATES
+from deeplab.table.row import BASE_RATES
 
 
 @exercise("5.1", "And at half the map's side it is over.")

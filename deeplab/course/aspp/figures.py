@@ -10,7 +10,7 @@ from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, RED, SKY, f
                                    house_style, note, picture, subplots)
 from deeplab.miniature.scenes import Painter
 from deeplab.model.atrous import taps_inside
-from deeplab.table.rows import BASE_RATES
+from deeplab.table.row import BASE_RATES
 
 SCENE = 1  # of the drawn VOC: a station, with a bicycle in front of a train
 COUNTS = (1, 2, 4, 6, 9)  # taps that can be inside a square map

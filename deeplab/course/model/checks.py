@@ -12,7 +12,7 @@ from deeplab.evaluation.upsample import upsampled
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import field_of_view
 from deeplab.model.network import DeepLabV3
-from deeplab.table.rows import BASE_RATES
+from deeplab.table.row import BASE_RATES
 
 TORCHVISION = {"convs.0.": "point.", "convs.1.": "atrous.0.", "convs.2.": "atrous.1.",
                "convs.3.": "atrous.2.", "convs.4.1.": "image_pooling.0.",

@@ -22,7 +22,8 @@ from deeplab.figures.plots import house_style
 from deeplab.figures.table import DEPTH_LOOKS
 from deeplab.planning.cost import inference_gmacs
 from deeplab.planning.plan import plan
-from deeplab.table.rows import Row, load_rows
+from deeplab.table.row import Row
+from deeplab.table.rows import load_rows
 
 GPU, GPUS = "V100-32", 4  # what the published rows were most likely trained on
 AXES = {"GMACs": "GMACs of one crop, in eval mode",

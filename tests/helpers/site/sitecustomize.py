@@ -27,4 +27,5 @@ if IS_DEEPLAB and ROW and "TEST_QUICK" in os.environ:
 elif any(word.startswith(("deeplab", "ipykernel")) for word in sys.orig_argv):
     from deeplab.profiles import PROFILES
 
-    PROFILES["demo"] = replace(PROFILES["demo"], steps=8, batch_size=4, evaluations=2, shrink=15)
+    PROFILES["demo"] = replace(PROFILES["demo"], steps=8, batch_size=4, evaluations=2, shrink=15,
+                               paper_steps=None)
