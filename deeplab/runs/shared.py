@@ -29,6 +29,7 @@ def finished_training(config: RunConfig, step: int, identity: Mapping[str, Any],
             "E-TRAINING", "the training that this row evaluates has left no such weights",
             file=checkpoints.folder, found=f"step {state['step']}" if state else "no checkpoint",
             expected=f"step {step} of row {config.row.row_id}",
-            do=f"deeplab {shlex.join(config.command)}; where that is done, delete its folder first")
+            do=f"{shlex.join(['deeplab', *config.command])}; where that is done, delete its folder "
+               "first")
     log = [line for line in read_log(config.folder) if "miou" not in line]
     return state["model"], log
