@@ -1,2 +1,1 @@
-"""The `deeplab` command: `main`, its groups `data` and `weights`, `rows`,
-shared `options`, `doctor`."""
+"""The `deeplab` command: `main`, `rows`, `data`, `weights`, `results`; `options`; `doctor`."""

@@ -11,8 +11,9 @@ import click
 
 from deeplab import __version__
 from deeplab.cli.data import data
-from deeplab.cli.options import (AGAIN, DATA_ROOT, PROFILE, RESULTS, option, run_options,
+from deeplab.cli.options import (AGAIN, DATA_ROOT, RESULTS, option, run_options,
                                  say)
+from deeplab.cli.results import compare, report, status
 from deeplab.cli.rows import rows
 from deeplab.cli.weights import evaluate, predict, weights
 from deeplab.support.errors import DeeplabError, Stopped
@@ -115,51 +116,6 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
 
 
 @main.command()
-@PROFILE
-@RESULTS
-def report(profile: str, results_root: Path | None) -> None:
-    """Rebuild table, figures and report from the results that are there."""
-    from deeplab.profiles import get_profile
-    from deeplab.report.report import Report, make_report
-    from deeplab.support.folders import results_folder
-    from deeplab.support.errors import DataError
-    root, name = results_root or results_folder(), get_profile(profile).name
-    say(make_report(root, name))
-    damaged = Report.of(profile=name, results_root=str(root)).damaged
-    for line in damaged:
-        say(line, err=True)
-    sys.exit(DataError.exit_code if damaged else 0)
-
-
-@main.command()
-@PROFILE
-@RESULTS
-def status(profile: str, results_root: Path | None) -> None:
-    """What runs, how far it is, and what stopped."""
-    from deeplab.profiles import get_profile
-    from deeplab.report.results import run_folders, run_state
-    from deeplab.runs.status import status_line
-    from deeplab.support.errors import DataError
-    from deeplab.support.folders import results_folder
-    from deeplab.table.rows import which_table
-    found = run_folders(results_root or results_folder(), get_profile(profile).name)
-    table, code = "the published table", 0
-    for row_id, seed, folder in found:
-        if which_table(row_id) != table:
-            table = which_table(row_id)
-            say(f"{table}:")
-        status, lines = run_state(folder)
-        say(status_line(row_id + (f" seed {seed}" if seed else ""), status))
-        for line in lines:
-            say(f"    {line}")
-        if status.state == "damaged":
-            code = DataError.exit_code
-    if not found:
-        say(f"no runs of profile {profile} yet; start one with: deeplab run voc_r50_d8")
-    sys.exit(code)
-
-
-@main.command()
 @DATA_ROOT
 @RESULTS
 def doctor(data_root: Path | None, results_root: Path | None) -> None:
@@ -191,7 +147,7 @@ def plan(rows: tuple[str, ...], gpu: str | None, gpus: int, profile: str) -> Non
         check_fits(plans[0])
 
 
-for command in (data, evaluate, predict, rows, weights):
+for command in (compare, data, evaluate, predict, report, rows, status, weights):
     main.add_command(command)
 
 if __name__ == "__main__":

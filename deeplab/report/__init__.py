@@ -1,4 +1,5 @@
 """Results into table and page: `results` (read), `report` (write), `html`.
 
-`colour` and `baseline` say what colour alone would score.
+`compare` sets two results beside each other; `colour` and `baseline` say what colour alone would
+score.
 """

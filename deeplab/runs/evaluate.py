@@ -12,6 +12,7 @@ from typing import Any
 from deeplab.data.augment import EvalTransform
 from deeplab.evaluation.inference import evaluate
 from deeplab.runs.config import RunConfig
+from deeplab.runs.evidence import save_counts
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.facts import evaluation_facts
 from deeplab.runs.fingerprint import data_identity, digest
@@ -48,7 +49,9 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
         "weights": file.path.name, "weights_sha256": sha256(file.path),
         "scales": list(scales), "flip": flip,
         "data": digest(data_identity(config, config.row.eval_split))}
-    write_json(config.folder.parent / _result_name(facts, config), facts)
+    path = config.folder.parent / _result_name(facts, config)
+    save_counts(path.with_suffix(".safetensors"), experiment.eval_set, evaluation)
+    write_json(path, facts)
     return facts
 
 

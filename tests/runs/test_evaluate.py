@@ -17,6 +17,7 @@ from deeplab.report.results import published_here
 from deeplab.runs import fingerprint
 from deeplab.runs.config import RunConfig
 from deeplab.runs.evaluate import evaluate_weights
+from deeplab.runs.evidence import read_counts
 from deeplab.runs.experiment import Experiment
 from deeplab.support.errors import CheckpointError, DataError
 from deeplab.support.files import sha256, write_json
@@ -52,11 +53,12 @@ def test_a_foreign_file_is_scored_as_the_row_says_and_recorded(tmp_path, data_ro
     own = Experiment(config).evaluate(load_model(weights, config.row, "small"))
     assert facts["miou"] == round(own.mean_iou, 4) and facts["num_images"] == 3
     assert facts["weights_sha256"] == sha256(weights)
-    (path,) = (tmp_path / "small" / ROW).iterdir()
+    (path,) = (tmp_path / "small" / ROW).glob("*.json")
     assert path.name.startswith("evaluated-") and json.loads(path.read_text()) == facts
     both = evaluate_weights(ROW, str(weights), scales=(0.5, 1.0), flip=True, **options)
     assert both["scales"] == [0.5, 1.0] and both["miou"] != facts["miou"]
-    assert len(list(path.parent.iterdir())) == 2
+    assert len(list(path.parent.glob("*.json"))) == 2
+    assert len(read_counts(path.with_suffix(".safetensors")).ids) == 3
 
 
 def test_the_profile_is_the_one_that_the_file_records(tmp_path, data_root, weights):
