@@ -18,7 +18,7 @@ evaluation/metrics    confusion matrix, IoU of each class, mIoU
 evaluation/upsample   from feature resolution to the image's own, and to a prediction
 evaluation/inference  whole image or sliding window, several scales, mirrored
 
-Beside them stand what the 17 lean on when needed (`data/layout`, `data/pack`,
+Beside them stand what the 17 lean on when needed (`data/layout`, `support/pack`,
 `training/checkpoint`, …), and the other rooms: each `__init__` says what its room is for.
 Importing this package imports nothing heavy; torch is loaded by the modules that need it.
 """

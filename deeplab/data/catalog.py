@@ -15,10 +15,10 @@ import numpy as np
 from deeplab.data import root
 from deeplab.data.images import read_image, read_label
 from deeplab.data.labelset import LabelSet, parse_label_set
-from deeplab.data.pack import Pack, Source, pack_path, write_pack
 from deeplab.support.errors import DataError, UsageError, unknown
 from deeplab.support.files import read_json
 from deeplab.support.folders import named_folder
+from deeplab.support.pack import Pack, Source, pack_path, write_pack
 
 __all__ = ["DATASETS", "LabelSet", "SegmentationDataset", "find_root",
            "get_dataset", "load_label_set", "own_label_sets", "stored_as"]

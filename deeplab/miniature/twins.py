@@ -22,12 +22,12 @@ from PIL import Image
 
 from deeplab.data.catalog import LabelSet, get_dataset, stored_as
 from deeplab.data.images import index_png
-from deeplab.data.pack import PACKS
 from deeplab.miniature.mark import marked
 from deeplab.miniature.scenes import Painter, vocabulary
 from deeplab.support.errors import UsageError
 from deeplab.support.files import read_json
 from deeplab.support.folders import data_folder, write_folder
+from deeplab.support.pack import PACKS
 from deeplab.support.locks import locked
 from deeplab.support.source import without_words
 from deeplab.support.void import IGNORE_INDEX
