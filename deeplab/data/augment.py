@@ -8,6 +8,7 @@ worker hands over is padded bytes, a `Crop`: normalising them is left to the dev
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -78,6 +79,20 @@ def normalize(image: np.ndarray) -> np.ndarray:
     return (image - MEAN) / STD
 
 
+def normalized(pixels: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """Images uint8 (N, H, W, 3) as float32 (N, 3, H, W) on `device`: `normalize` to the bit."""
+    mean, std = _statistics(torch.device(device))
+    planes = pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
+    return planes.float().sub_(mean).div_(std)
+
+
+@functools.cache
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """`MEAN` and `STD` (3, 1, 1), copied to a device once: the host waits for such a copy."""
+    mean, std = (torch.from_numpy(values).view(3, 1, 1).to(device) for values in (MEAN, STD))
+    return mean, std
+
+
 def pad_center(image: np.ndarray, label: np.ndarray, *, height: int,
                width: int) -> tuple[np.ndarray, np.ndarray]:
     """Normalised image and label set into the middle of (height, width).
@@ -120,19 +135,16 @@ class Crop(NamedTuple):
 
         The image is that of `normalize` and then `pad_center`, to the bit.
         """
-        mean, std = (torch.from_numpy(values).to(device).view(3, 1, 1) for values in (MEAN, STD))
-        planes = self.image.to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
-        image = planes.float().sub_(mean).div_(std)
-        if (self.size != torch.tensor(image.shape[-2:])).any():
-            image.masked_fill_(self._padding().to(device, non_blocking=True)[:, None], 0)
+        image = normalized(self.image, device)
+        image.masked_fill_(self._padding(image.device)[:, None], 0)
         return image, self.label.to(device, non_blocking=True).long()
 
-    def _padding(self) -> Tensor:
-        """Where a batch is padded, bool (N, H, W)."""
-        inside = []
-        for length, full in zip(self.size.T, self.label.shape[-2:], strict=True):
+    def _padding(self, device: torch.device) -> Tensor:
+        """Where a batch is padded, bool (N, H, W), found out on `device`."""
+        inside, size = [], self.size.to(device, non_blocking=True)
+        for length, full in zip(size.T, self.label.shape[-2:], strict=True):
             first = ((full - length) // 2)[:, None]
-            place = torch.arange(full)
+            place = torch.arange(full, device=device)
             inside.append((place >= first) & (place < first + length[:, None]))
         return ~(inside[0][:, :, None] & inside[1][:, None, :])
 
@@ -173,8 +185,12 @@ class EvalTransform:
     """What evaluation does to an image: resize, normalise; the label keeps its own size."""
 
     target: tuple[int, int]  # (long, short) in pixels
+    device: str = "cpu"  # that normalises, and has the result
 
     def __call__(self, image: np.ndarray) -> Tensor:
         """Image uint8 (H, W, 3) to float32 (3, h, w)."""
         height, width = resized_size(*image.shape[:2], target=self.target)
-        return to_tensor(normalize(resize_image(image, height=height, width=width)))
+        pixels = torch.from_numpy(resize_image(image, height=height, width=width))[None]
+        if self.device.startswith("cuda"):
+            pixels = pixels.pin_memory()
+        return normalized(pixels, self.device)[0]

@@ -6,11 +6,12 @@
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 import torch
@@ -19,8 +20,11 @@ from torch import Tensor, nn
 
 from deeplab.evaluation.metrics import Evaluation, class_counts, confusion_matrix
 from deeplab.evaluation.upsample import predicted_tiles, upsampled, upsampled_argmax
+from deeplab.support.cuda import cuda_mode
 from deeplab.support.errors import UsageError
 from deeplab.support.void import IGNORE_INDEX
+
+GPU_THREADS = 4  # that decode images beside a GPU; a CPU, which they would slow down, has one
 
 
 def whole_inference(model: Callable, image: Tensor, *, probabilities: bool = False) -> Tensor:
@@ -143,7 +147,8 @@ def evaluate(model: nn.Module, dataset: Sequence, *, transform: Callable[[np.nda
     confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64)
     image_counts, start = [], time.perf_counter()
     with _evaluating(model), torch.inference_mode():
-        for image, label in _loaded(dataset, transform, indices):
+        threads = 1 if device.type == "cpu" else GPU_THREADS
+        for image, label in _loaded(dataset, transform, indices, threads):
             with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
                 outputs = inference.outputs(model, image[None].to(device))
             counts = _counted(outputs, torch.tensor(label), num_classes)
@@ -184,20 +189,26 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        yield
+        with cuda_mode(training=False):
+            yield
     finally:
         for module, training in modes:
             module.training = training
 
 
-def _loaded(dataset: Sequence, transform: Callable, indices: list[int]) -> Iterator[tuple]:
-    """Each (transformed image, label), the next one being decoded while this one is used."""
+def _loaded(dataset: Sequence, transform: Callable, indices: list[int],
+            threads: int) -> Iterator[tuple]:
+    """Each (transformed image, label); `threads` threads decode the next ones meanwhile."""
 
     def load(index: int) -> tuple[Tensor, np.ndarray]:
         image, label = dataset[index]
         return transform(image), label
 
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        futures = (pool.submit(load, index) for index in indices)
-        for current, _ in pairwise(chain(futures, [None])):
-            yield current.result()
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        coming: deque[Future] = deque()
+        for index in indices:
+            coming.append(pool.submit(load, index))
+            if len(coming) > threads:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()

@@ -4,6 +4,7 @@ The order matters: logits are upsampled first and compared afterwards, so that a
 runs between feature cells and not along them (Sec. 4.1: upsampled by 8 to full resolution).
 """
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +15,7 @@ from torch import Tensor
 # Logits that are upsampled at a time: on a CPU what a cache holds, on a GPU more, since there
 # each step costs a launch
 ON_CPU, ON_GPU = 2 ** 19, 2 ** 26
+KEPT = 64  # matrices of bilinear weights, of half a megabyte each where a side has 1024 pixels
 
 Window = tuple[slice, slice]  # rows, columns
 
@@ -65,30 +67,37 @@ def at_a_time(logits: Tensor) -> int:
     return ON_CPU if logits.device.type == "cpu" else ON_GPU
 
 
-def bilinear_weights(cells: int, pixels: int, part: slice = slice(None)) -> tuple[slice, Tensor]:
+def bilinear_weights(cells: int, pixels: int, part: slice = slice(None),
+                     device: torch.device | str = "cpu") -> tuple[slice, Tensor]:
     """How the pixels `part` of an axis, scaled from `cells` to `pixels`, mix the cells around.
 
     Returns the slice of cells concerned and float32 weights (pixels, cells): one minus the
-    distance of the centres, measured in cells, where that is positive.
+    distance of the centres, measured in cells, where that is positive. The weights are kept for
+    the next call, on `device`, and must not be changed.
 
     >>> bilinear_weights(2, 4)[1].tolist()
     [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
     """
-    start, stop, _ = part.indices(pixels)
+    return _kept_weights(cells, pixels, *part.indices(pixels)[:2], torch.device(device))
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _kept_weights(cells: int, pixels: int, start: int, stop: int,
+                  device: torch.device) -> tuple[slice, Tensor]:
     place = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * (cells / pixels) - 0.5
     place.clamp_(0, cells - 1)  # beyond the outermost centres nothing changes
     first, last = int(place[0]), min(int(place[-1]) + 1, cells - 1)
     weights = 1 - (place[:, None] - torch.arange(first, last + 1)).abs_()
-    return slice(first, last + 1), weights.clamp_min_(0).float()
+    return slice(first, last + 1), weights.clamp_min_(0).float().to(device)
 
 
 def _upsampled_window(cells: Tensor, height: int, width: int, window: Window) -> Tensor:
     """A window of (N, h, w, K), classes last, upsampled to (N, height, width, K)."""
     (rows, down), (columns, across) = (
-        bilinear_weights(length, pixels, part) for length, pixels, part in
+        bilinear_weights(length, pixels, part, cells.device) for length, pixels, part in
         zip(cells.shape[1:3], (height, width), window, strict=True))
-    wide = torch.matmul(across.to(cells), cells[:, rows, columns])
-    return torch.matmul(down.to(cells), wide.flatten(2)).unflatten(2, wide.shape[2:])
+    wide = torch.matmul(across, cells[:, rows, columns])
+    return torch.matmul(down, wide.flatten(2)).unflatten(2, wide.shape[2:])
 
 
 def _argmax(values: Tensor) -> Tensor:

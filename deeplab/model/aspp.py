@@ -47,5 +47,6 @@ class ASPP(nn.Module):
                 do="raise the batch size, or call model.eval() to predict")
         # A mean instead of adaptive pooling: the latter's gradient is not deterministic on
         # CUDA. Spreading equals bilinear upsampling from 1x1, which is constant.
-        pooled = self.image_pooling(x.mean((2, 3), keepdim=True))
-        return pooled.expand(-1, -1, *x.shape[-2:])
+        pooled = self.image_pooling(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
+        # One branch with another layout in memory would give the concatenation that of none
+        return pooled.contiguous(memory_format=torch.channels_last)

@@ -1,2 +1,2 @@
-"""Cost before spending: `cost` (multiply-adds), `memory`, `gpus`, `plan`, `plan_text`; `request`
-(what to ask a cluster for)."""
+"""Cost before spending: `cost` (multiply-adds), `memory`, `gpus`, `plan`, `loaders` (of data),
+`plan_text`; `request` (what to ask a cluster for)."""

@@ -4,8 +4,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from deeplab.planning.gpus import TENSOR_EFFICIENCY, VECTOR_EFFICIENCY
+from deeplab.planning.loaders import images_per_second, loaders_needed
 from deeplab.planning.memory import GIB
 from deeplab.planning.plan import ASSUMED_IMAGES, PlanLine
+from deeplab.support.machine import MOST_LOADERS
 
 # memory by what it holds: a heading, and the fields of `TrainingMemory` that it adds up
 USES = {"weights": ("weights",), "gradients": ("gradients",), "optimiser": ("momentum",),
@@ -20,8 +22,10 @@ def plan_text(plans: Sequence[Sequence[PlanLine]]) -> str:
         f"Profile {config.profile.name}, {config.world} GPU{'s' * (config.world > 1)} a row, "
         f"{'mixed precision' if config.is_mixed else 'float32'}", "",
         *_cost_lines(plans[0], width), "", *_part_lines(plans[0], width), "",
-        *_memory_lines(plans[0], width), "", *_hour_lines(plans, width), "", _notes(*(
-            lines[0].gpu.name for lines in plans if lines[0].gpu.needs_cu126))])
+        *_memory_lines(plans[0], width), "", *_hour_lines(plans, width), "",
+        *_loader_lines(plans, width), "", _notes(*(
+            lines[0].gpu.name for lines in plans if lines[0].gpu.needs_cu126)),
+        *_starving(plans)])
 
 
 def _cost_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
@@ -65,6 +69,31 @@ def _hours(line: PlanLine) -> str:
     return f"{line.hours:.1f}" if line.hours >= 0.05 else "<0.1"
 
 
+def _loader_lines(plans: Sequence[Sequence[PlanLine]], width: int) -> Iterator[str]:
+    yield f"{'loaders / GPU':<{width}} " + " ".join(f"{lines[0].gpu.name:>8}" for lines in plans)
+    for row in zip(*plans, strict=True):
+        yield f"{row[0].row_id:<{width}} " + " ".join(f"{_loaders(line):>8}" for line in row)
+
+
+def _loaders(line: PlanLine) -> str:
+    return "/".join(str(loaders_needed(line, packed=packed)) for packed in (False, True))
+
+
+def _starving(plans: Sequence[Sequence[PlanLine]]) -> Iterator[str]:
+    """A warning for each kind of GPU that would wait for decoded files."""
+    for lines in plans:
+        slow = [line for line in lines if loaders_needed(line, packed=False) > MOST_LOADERS]
+        if slow:
+            worst = max(slow, key=lambda line: loaders_needed(line, packed=False))
+            yield textwrap.fill(
+                f"Warning: {len(slow)} of these rows would starve a {worst.gpu.name}. "
+                f"{worst.row_id} takes {images_per_second(worst):.0f} crops a second, for which "
+                f"{loaders_needed(worst, packed=False)} processes must decode its files; a run "
+                f"starts at most {MOST_LOADERS}. Pack the split (deeplab data pack "
+                f"{worst.config.row.dataset}), and {loaders_needed(worst, packed=True)} are "
+                f"enough, or give --workers {loaders_needed(worst, packed=False)}.", width=92)
+
+
 def _notes(*older: str) -> str:
     build = (f" {', '.join(older)}: PyTorch's build for CUDA 12.6 (make TORCH=cu126), for those "
              "for CUDA 13 have no code for such cards." if older else "")
@@ -75,6 +104,8 @@ def _notes(*older: str) -> str:
         f"{VECTOR_EFFICIENCY:.0%} of the peak of float32 or {TENSOR_EFFICIENCY:.0%} of that of "
         "tensor cores (fitted to published speeds of a V100), without waiting for data or for "
         "other GPUs; a row of the paper that evaluates another one's training counts no training. "
+        "Loaders: processes on the CPU that decode fast enough for each GPU, files / packed; a run "
+        f"starts one for each core of the GPU, at most {MOST_LOADERS}. "
         "Data: the archives and their content. Run: the checkpoints, one of them being written, "
         "and the weights. A dataset of your own is counted where it lies ($DEEPLAB_DATA), or "
         f"else taken for {ASSUMED_IMAGES:,} images a split.{build}", width=92)

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
+from deeplab.planning.loaders import loaders_needed
 from deeplab.planning.plan import plan
 from deeplab.runs.config import RunConfig
-from deeplab.runs.experiment import GPU_WORKERS
 from deeplab.runs.sbatch import JobRequest
+from deeplab.support.machine import MOST_LOADERS
 
 MARGIN = 1.5  # of the planned hours: reading data, other GPUs' speed, a slow disk
 LONGEST_HOURS = 24  # a task asks for no more at a time: it queues itself again and goes on
 GPU_ASSUMED = "A100-40"  # where no kind is named
 DEMO = JobRequest(hours=1, cores=2, memory_gb=6, gpus=0, gpu_type=None,
                   reason="demo rows take minutes on two cores and need no GPU")
+LEAST_LOADERS = 4  # for each GPU, where --workers does not say how many
 CORE_GB, OWN_GB = 3, 8  # memory for each loader process, and for the run itself
 
 
@@ -29,7 +31,9 @@ def job_request(configs: Sequence[RunConfig], *, gpu: str | None = None,
     rows = list(dict.fromkeys(one.row.row_id for one in configs))
     lines = plan(rows, gpu=gpu or GPU_ASSUMED, gpus=gpus, profile=config.profile.name)
     slowest = max(lines, key=lambda line: line.hours)
-    cores = gpus * ((GPU_WORKERS if config.workers is None else config.workers) + 1)
+    needed = max(LEAST_LOADERS, *(loaders_needed(line, packed=False) for line in lines))
+    loaders = min(MOST_LOADERS, needed) if config.workers is None else config.workers
+    cores = gpus * (loaders + 1)
     hours = max(1, min(longest, MARGIN * slowest.hours))
     return JobRequest(
         hours=hours, cores=cores, memory_gb=OWN_GB + CORE_GB * cores, gpus=gpus,

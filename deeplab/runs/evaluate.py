@@ -43,8 +43,9 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
     experiment = Experiment(config)
     network = optimize_for_inference(model.to(experiment.device))
     evaluation = evaluate(
-        network, experiment.eval_set, transform=EvalTransform(config.resize),
-        num_classes=config.row.num_classes, inference=inference, progress=progress)
+        network, experiment.eval_set, inference=inference, progress=progress,
+        transform=EvalTransform(config.resize, experiment.device),
+        num_classes=config.row.num_classes)
     facts = evaluation_facts(experiment, evaluation) | {
         "weights": file.path.name, "weights_sha256": sha256(file.path),
         "scales": list(scales), "flip": flip,

@@ -29,6 +29,7 @@ from deeplab.runs.network import Network, network_to_evaluate, started_network
 from deeplab.runs.outcome import Outcome
 from deeplab.runs.records import read_log
 from deeplab.runs.shared import finished_training
+from deeplab.support.machine import loader_count
 from deeplab.support.scores import rounded
 from deeplab.support.signals import die_with_parent
 from deeplab.training.checkpoint import Checkpoints
@@ -39,7 +40,6 @@ from deeplab.weights.labels import labels_of
 from deeplab.weights.published import backbone_file
 
 LOG_LINES = 60  # loss values that the log of a shortened run holds, about
-GPU_WORKERS = 4  # processes that load the data of one GPU
 
 
 class Experiment:
@@ -121,7 +121,7 @@ class Experiment:
             log_every=max(1, total // LOG_LINES) if config.profile.steps else 50,
             label_step=config.row.output_stride if config.row.variant.label_downsampled else 1,
             device=self.device, amp=self.device == "cuda" and config.is_mixed,
-            workers=(GPU_WORKERS if self.device == "cuda" else 0)
+            workers=(loader_count() if self.device == "cuda" else 0)
             if config.workers is None else config.workers)
 
     @property
@@ -140,9 +140,9 @@ class Experiment:
         """Score `model` on the evaluation split, in the row's inference mode."""
         config, count = self.config, len(self.eval_set)
         mine = evaluate(self._evaluated(model), self.eval_set,
-                        transform=EvalTransform(config.resize), num_classes=config.row.num_classes,
-                        inference=config.inference, indices=self.ranks.share(count),
-                        progress=progress)
+                        transform=EvalTransform(config.resize, self.device),
+                        num_classes=config.row.num_classes, inference=config.inference,
+                        indices=self.ranks.share(count), progress=progress)
         return self.ranks.merged(mine, count)
 
     def _evaluated(self, model: Network) -> Network:

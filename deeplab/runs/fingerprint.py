@@ -162,10 +162,10 @@ def surroundings(device: str = "cpu") -> dict[str, Any]:
     facts = dict.fromkeys(("gpu", "cuda", "cudnn", "tf32"))
     if device.startswith("cuda"):
         import torch
+
+        from deeplab.support.cuda import TF32
         facts = {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda,
-                 "cudnn": torch.backends.cudnn.version(),
-                 "tf32": {"matmul": torch.backends.cuda.matmul.allow_tf32,
-                          "cudnn": torch.backends.cudnn.allow_tf32}}
+                 "cudnn": torch.backends.cudnn.version(), "tf32": TF32}
     return software() | facts
 
 

@@ -56,7 +56,7 @@ class Parameters:
     processes: int | None = parameter("the same with processes on the CPU, for tests and lessons",
                                       none="one", least=1)
     workers: int | None = parameter("data loaders of each process",
-                                    none="none on a CPU, 4 beside a GPU")
+                                    none="none on a CPU, up to 8 beside a GPU")
     backbone_weights: str | None = parameter(
         f"{', '.join(BACKBONE_WEIGHTS)} or a file", none="demo and small miniature, full v1c",
         metavar="NAME|FILE", choices=BACKBONE_WEIGHTS, is_file=True)

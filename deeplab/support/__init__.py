@@ -4,7 +4,8 @@
 (what is read as JSON), `plain` (texts made harmless), `locks`, `signals`, `download` and
 `remote` (what is fetched), `pictures`, `png`, `jpeg`, `intact` and `decode` (picture files,
 whole or refused), `pack` (decoded ones), `source` (code to hash), `machine` (what differs
-between machines), `cuda` (GPUs), `torch_errors` (PyTorch's, in our words), `scores` (numbers
-that may be undefined), `entry` (a dataset's description, checked), `listing` (which files
-there are), `crash` (tests only), `void` (how unlabelled pixels are marked).
+between machines), `cuda` (GPUs), `streams` (what a GPU does meanwhile), `torch_errors`
+(PyTorch's, in our words), `scores` (numbers that may be undefined), `entry` (a dataset's
+description, checked), `listing` (which files there are), `crash` (tests only), `void` (how
+unlabelled pixels are marked).
 """

@@ -1,14 +1,17 @@
 """Whether the installed PyTorch can use the GPUs of this machine, and why not if it cannot."""
 
+import contextlib
 import ctypes
 import os
-
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
 # of PyTorch 2.14; 2.15 is planned without it (pytorch issue 190385)
 OLDER_BUILD = "; the build for CUDA 12.6 serves it: make clean, then make TORCH=cu126 table"
+# Whether TF32, with a mantissa of 10 bits, may stand for float32 in convolutions. A score is to be
+# that of any machine; matrix products are float32 in both
+TF32 = {"training": True, "evaluation": False}
 
 def cuda_problem() -> str | None:
     """Why no training can run on the first GPU, or None if one can."""
@@ -68,3 +71,19 @@ def serves(built: Sequence[str], capability: tuple[int, int]) -> bool:
 def _built_for(name: str) -> tuple[int, int]:
     digits = name.partition("_")[2].rstrip("af")
     return int(digits[:-1]), int(digits[-1])
+
+
+@contextlib.contextmanager
+def cuda_mode(*, training: bool) -> Iterator[None]:
+    """How cuDNN works inside: in a training it may use TF32, and tries which kernels are fastest.
+
+    Trying pays for crops of one size; evaluation has pictures of many.
+    """
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.benchmark, matmul.allow_tf32 = training, False
+    cudnn.allow_tf32 = TF32["training" if training else "evaluation"]
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = before

@@ -10,6 +10,7 @@ from deeplab.support.errors import ResourceError, UsageError
 
 SOCKET_PATH_BYTES = 103  # of a Unix socket's path: 107 on Linux, 103 on macOS
 BELOW_FOLDER_BYTES = 45  # "/dl12345678/k-12" of a kernel, "/pymp-12345678/listener-12345678"
+MOST_LOADERS = 8  # processes that load the data of one GPU
 PACKAGE_PARENT = Path(__file__).parents[2]
 
 
@@ -85,3 +86,14 @@ def peak_resident_mb() -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+
+
+def loader_count() -> int:
+    """Processes that load the data of one GPU: one for each core that it can have, at most 8.
+
+    Of several ranks on a machine, which torchrun counts in $LOCAL_WORLD_SIZE, each has its
+    share of the cores; a process alone has as many as it computes with.
+    """
+    ranks = os.environ.get("LOCAL_WORLD_SIZE", "")
+    cores = core_count() // max(1, int(ranks)) if ranks.isdecimal() else thread_count()
+    return max(1, min(MOST_LOADERS, cores))

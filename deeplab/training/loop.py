@@ -22,6 +22,7 @@ Without log, checkpoints, evaluations, signals, processes and mixed precision it
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -37,10 +38,12 @@ from deeplab.data.sampling import EpochBatches, TrainSamples
 from deeplab.evaluation.metrics import Evaluation
 from deeplab.model.network import DeepLabV3
 from deeplab.support.crash import crash_point
+from deeplab.support.cuda import cuda_mode
 from deeplab.support.errors import UsageError
 from deeplab.support.locks import TRAINER, locked
 from deeplab.support.machine import shorten_loader_sockets
 from deeplab.support.signals import die_with
+from deeplab.support.streams import LateValues, prefetched
 from deeplab.support.torch_errors import translate_torch_errors
 from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
 from deeplab.training.failures import check_finite, check_weights
@@ -80,6 +83,15 @@ class TrainingSettings:
         """Whether a checkpoint is written after `step` steps."""
         return self.is_evaluated(step) or step % self.checkpoint_every == 0
 
+    def is_logged(self, step: int) -> bool:
+        """Whether the log gets the loss of step number `step`."""
+        return step % self.log_every == 0 or step == self.stop_step
+
+    def left_unread(self, step: int) -> int:
+        """Losses that may wait after `step` steps: the newest one, while CUDA computes it."""
+        waits = self.is_logged(step) or self.is_saved(step)
+        return 1 if self.device.startswith("cuda") and not waits else 0
+
 
 def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *, folder: Path,
           identity: dict[str, Any], evaluate: Evaluate, ranks: Ranks = SINGLE_PROCESS,
@@ -95,7 +107,7 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *
     """
     alone = (locked(folder / TRAINER, patience=TRAINER_LOCK_SECONDS) if ranks.is_first
              else nullcontext())
-    with (StopRequest() as stop, alone,
+    with (StopRequest() as stop, alone, cuda_mode(training=True),
           translate_torch_errors(f"a step of {settings.batch_size} images", settings.workers)):
         torch.manual_seed(settings.seed + ranks.rank)
         checkpoints = Checkpoints(folder / "checkpoints", identity)
@@ -104,7 +116,7 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *
         if state:
             restore_training(state, model, run.optimizer, run.scaler, ranks, settings.device)
         log = RunLog(folder / "log.jsonl", state, settings.total_steps, ranks, say)
-        step, recent, evaluation = log.step, [], None
+        step, recent, evaluation, unread = log.step, [], None, deque()
         check_not_beyond(settings.stop_step, step, folder)
         if settings.is_evaluated(step):  # what follows the checkpoint it goes on from
             evaluation = run.evaluated(evaluate, step, stop, log)
@@ -112,11 +124,14 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *
             lr = poly_lr(step, base_lr=settings.base_lr, total_steps=settings.total_steps)
             losses = train_step(run.network, run.optimizer, run.scaler, image, label, lr=lr,
                                 settings=settings)
-            step += 1
+            step, asked = step + 1, False
             crash_point("step")
-            loss, aux, asked = ranks.mean(losses.total.item(), losses.aux.item(), stop.requested)
-            recent = check_finite([*recent, loss][-SHOWN_LOSSES:], step=step, lr=lr)
-            if step % settings.log_every == 0 or step == settings.stop_step:
+            unread.append((step, lr, LateValues(losses.total, losses.aux)))
+            while len(unread) > settings.left_unread(step):
+                number, lr, values = unread.popleft()
+                loss, aux, asked = ranks.mean(*values.read(), stop.requested)
+                recent = check_finite([*recent, loss][-SHOWN_LOSSES:], step=number, lr=lr)
+            if settings.is_logged(step):
                 log.loss(step, lr=lr, loss=loss, loss_aux=aux)
             if settings.is_saved(step) or asked:  # before an evaluation, which it may outlive
                 run.save(checkpoints, step, log)
@@ -136,8 +151,7 @@ class Training:
         model.to(settings.device, memory_format=torch.channels_last).train()
         self.network = ranks.wrapped(model, settings.device)
         self.optimizer = make_optimizer(model, base_lr=settings.base_lr,
-                                        weight_decay=settings.weight_decay,
-                                        fused=not settings.amp)
+                                        weight_decay=settings.weight_decay)
         self.scaler = torch.amp.GradScaler(settings.device, enabled=settings.amp)
 
     def save(self, checkpoints: Checkpoints, step: int, log: RunLog) -> None:
@@ -178,11 +192,11 @@ def batches(samples: TrainSamples, settings: TrainingSettings, *, start_step: in
                            total_steps=settings.stop_step, rank=ranks.rank, world=ranks.world)
     if settings.workers:
         shorten_loader_sockets()
-    for crops in DataLoader(samples.crops, batch_sampler=sampler, num_workers=settings.workers,
-                            generator=torch.Generator().manual_seed(start_step),
-                            worker_init_fn=partial(die_with, os.getpid()),
-                            pin_memory=settings.device.startswith("cuda")):
-        yield crops.finish(settings.device)
+    loader = DataLoader(samples.crops, batch_sampler=sampler, num_workers=settings.workers,
+                        generator=torch.Generator().manual_seed(start_step),
+                        worker_init_fn=partial(die_with, os.getpid()),
+                        pin_memory=settings.device.startswith("cuda"))
+    yield from prefetched(loader, lambda crops: crops.finish(settings.device), settings.device)
 
 
 def train_step(network: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,

@@ -52,17 +52,20 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr
 
 
-def make_optimizer(model: nn.Module, *, base_lr: float, weight_decay: float,
-                   fused: bool = True) -> torch.optim.SGD:
-    """SGD with momentum 0.9 over all parameters alike.
+def make_optimizer(model: nn.Module, *, base_lr: float,
+                   weight_decay: float) -> torch.optim.SGD:
+    """SGD with momentum 0.9 over all parameters alike, all of them updated in one go.
 
     One group: weight decay also acts on biases and BatchNorm, and the new head learns at the
-    rate of the pretrained backbone (ssseg: an empty `params_rules`). `fused` updates all
-    parameters in one go; it must not be used with a gradient scaler, whose first step may
-    overflow and would then leave the momenta without a value.
+    rate of the pretrained backbone (ssseg: an empty `params_rules`). The momenta begin at 0 and
+    not at the first gradient, which comes to the same; but a first step that a gradient scaler
+    skips, because it overflowed, would leave fused SGD's own without a value.
     """
-    return torch.optim.SGD(model.parameters(), lr=base_lr, momentum=MOMENTUM,
-                           weight_decay=weight_decay, fused=fused)
+    optimizer = torch.optim.SGD(model.parameters(), lr=base_lr, momentum=MOMENTUM,
+                                weight_decay=weight_decay, fused=True)
+    for parameter in model.parameters():
+        optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
 
 
 def segmentation_loss(logits: Logits, label: Tensor, *, aux_weight: float = AUX_WEIGHT,

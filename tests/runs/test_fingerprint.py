@@ -102,7 +102,7 @@ def test_a_changed_label_set_is_named_but_not_its_colours(project, config, monke
     ("data/resample.py", "INTER_NEAREST", "INTER_LINEAR"),
     ("data/labelset.py", "table[list(self.label_map)] =", "table[0] ="),
     ("data/layout.py", "ids = sorted(images.paths)", "ids = list(images.paths)"),
-    ("runs/experiment.py", "GPU_WORKERS = 4", "GPU_WORKERS = 5"),
+    ("runs/experiment.py", "LOG_LINES = 60", "LOG_LINES = 61"),
     ("model/aspp.py", "import torch", "import torch, torch"),
     ("data/augment.py", "import numpy", "import json, numpy"),
     ("evaluation/metrics.py", "import torch", "import json, torch"),
@@ -281,10 +281,9 @@ def test_surroundings_name_the_gpu_and_its_settings_and_none_on_a_cpu(monkeypatc
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla V100")
     monkeypatch.setattr(torch.version, "cuda", "12.4")
     monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 90100)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     facts = surroundings("cuda")
     assert [facts[name] for name in names[:3]] == ["Tesla V100", "12.4", 90100]
-    assert facts["tf32"] == {"matmul": torch.backends.cuda.matmul.allow_tf32, "cudnn": True}
+    assert facts["tf32"] == {"training": True, "evaluation": False}
 
 
 def test_surroundings_name_versions_machine_and_commit(tmp_path, monkeypatch):

@@ -1,0 +1,167 @@
+"""A training step on a pretended GPU, in float16 on the CPU, and losses that are read late."""
+
+import functools
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from fake_gpu import GPU, Operations, on_gpu, pretended_gpu, traffic
+from toy_training import log_lines, newest_step, run_digest, toy_settings, toy_train
+
+from deeplab.course.gpus.two_processes import demo_batch
+from deeplab.data.augment import Crop, normalized
+from deeplab.model.network import Logits
+from deeplab.planning.cost import meta_model
+from deeplab.runs.config import RunConfig
+from deeplab.support.errors import DivergedError
+from deeplab.training import loop
+from deeplab.training.loop import TrainingSettings, train_step
+from deeplab.training.recipe import make_optimizer, segmentation_loss
+
+ROWS = ["voc_r50_d8", "voc_r101_d16", "ade20k_r50_d16", "context_r50_d8"]
+
+
+@functools.cache
+def one_step(row_id):
+    """A real `train_step` of the full recipe on a pretended GPU, from the bytes of a batch on."""
+    config = RunConfig.of(row_id=row_id, profile="full")
+    model, (height, width), seen = meta_model(config).train(), config.crop, {}
+    model.aspp.project[0].register_forward_pre_hook(lambda _, given: seen.update(cat=given[0]))
+    model.register_forward_hook(lambda _, given, logits: seen.update(logits=logits))
+    settings = toy_settings(batch_size=16, device=GPU, amp=True)
+    with pytest.MonkeyPatch.context() as patch, pretended_gpu(patch):
+        optimizer = make_optimizer(on_gpu(model), base_lr=0.01, weight_decay=1e-4)
+        scaler = torch.amp.GradScaler("cuda")
+        batch = Crop(torch.empty(16, height, width, 3, dtype=torch.uint8),
+                     torch.empty(16, height, width, dtype=torch.uint8),
+                     torch.empty(16, 2, dtype=torch.int64))
+        normalized(batch.image[:1], GPU)  # mean and deviation are copied once, and kept
+        with Operations() as operations:
+            image, label = batch.finish(GPU)
+            losses = train_step(model, optimizer, scaler, image, label, lr=0.01,
+                                settings=settings)
+        logits = Logits(*(part.detach().requires_grad_() for part in seen["logits"]))
+        with Operations() as loss_operations:
+            loop.segmentation_loss(logits, label).total.backward()
+    return SimpleNamespace(**seen, losses=losses, operations=operations, model=model,
+                           loss_operations=loss_operations, config=config)
+
+
+@pytest.mark.parametrize("row_id", ROWS)
+def test_a_step_on_a_gpu_never_waits_and_keeps_its_types_and_layout(row_id):
+    """A fake tensor raises where the host would wait for a number, or devices are mixed."""
+    step = one_step(row_id)
+    assert step.logits.main.dtype == step.logits.aux.dtype == torch.float16
+    assert step.losses.total.dtype == torch.float32 and str(step.losses.total.device) == GPU
+    assert step.cat.is_contiguous(memory_format=torch.channels_last) and step.cat.is_cuda
+    copies = step.operations.copies_between_devices
+    assert [pair for *pair, _ in copies] == [["cpu", GPU]] * 3  # bytes, sizes, labels
+    assert not any(waits for *_, waits in copies)
+    assert all(weight.grad is not None and weight.grad.dtype == torch.float32
+               for weight in step.model.parameters())
+
+
+@pytest.mark.parametrize("row_id", ROWS)
+def test_an_update_is_a_handful_of_launches(row_id):
+    operations = one_step(row_id).operations
+    (fused,) = operations.named("_fused_sgd_")
+    assert fused[2]["grad_scale"] is not None and fused[2]["found_inf"] is not None
+    names, update = [name for name, *_ in operations.done], Operations()
+    update.done = operations.done[names.index("_amp_foreach_non_finite_check_and_unscale_"):]
+    assert update.launches < 20
+
+
+@pytest.mark.parametrize("row_id", ROWS)
+def test_the_loss_of_sixteen_images_is_at_most_150_launches(row_id):
+    assert 30 < one_step(row_id).loss_operations.launches <= 150
+
+
+def test_the_loss_moves_32_bytes_for_each_upsampled_logit_of_both_heads():
+    """ADE20K: 150 classes, 16 crops of 512 x 512, 40 GB a step."""
+    step = one_step("ade20k_r50_d16")
+    height, width = step.config.crop
+    logits = 2 * 16 * 150 * height * width
+    moved = traffic(step.loss_operations.done, least=height * width * 150 * 4)
+    assert moved == 32 * logits and 40e9 < moved < 41e9
+
+
+def test_a_step_that_waits_is_found_out(monkeypatch):
+    def waiting(logits, label):
+        losses = segmentation_loss(logits, label)
+        return losses._replace(total=losses.total * losses.aux.item())
+
+    monkeypatch.setattr(loop, "segmentation_loss", waiting)
+    with pytest.raises(Exception, match="_local_scalar_dense"):
+        one_step.__wrapped__("voc_r50_d16")
+
+
+def demo_steps(*, amp, count=3, init_scale=2.0**10):
+    """Losses of some steps of the demo's network, on the CPU, and what trained it."""
+    model, image, label = demo_batch()
+    image, label = image[:4, :, :32, :32], label[:4, :32, :32]  # float16 is slow on a CPU
+    for head in (model.classifier[0], model.aux_classifier[-2]):
+        head.p = 0.0  # dropout draws other numbers in float16
+    model.to(memory_format=torch.channels_last).train()
+    optimizer = make_optimizer(model, base_lr=0.01, weight_decay=1e-4)
+    scaler = torch.amp.GradScaler("cpu", enabled=amp, init_scale=init_scale)
+    losses = [train_step(model, optimizer, scaler, image, label, lr=0.01,
+                         settings=toy_settings(amp=amp)).total.item() for _ in range(count)]
+    return losses, model, optimizer, scaler
+
+
+def test_float16_follows_float32():
+    """The real step, autocast and scaler and all; of 8 crops of 88 pixels within 5e-5."""
+    half, single = demo_steps(amp=True)[0], demo_steps(amp=False)[0]
+    assert half != single and single[0] - single[2] > 0.1
+    assert half == pytest.approx(single, rel=5e-4)
+
+
+def test_a_first_step_that_overflows_is_skipped_and_leaves_momenta_of_zero():
+    """Those that fused SGD would make itself then have no value."""
+    before = demo_batch()[0]
+    _, model, optimizer, scaler = demo_steps(amp=True, count=1, init_scale=2.0**40)
+    assert scaler.get_scale() == 2.0**39
+    for weight, old in zip(model.parameters(), before.parameters(), strict=True):
+        assert torch.equal(weight, old)
+        assert not optimizer.state[weight]["momentum_buffer"].any()
+
+
+def test_on_a_gpu_the_newest_loss_stays_unread_unless_it_is_needed():
+    """Log every 4th step, checkpoints after 3, 5, 6, 9, 10, 12."""
+    cuda, cpu = toy_settings(device="cuda", log_every=4), toy_settings(log_every=4)
+    left = [step for step in range(1, 13) if cuda.left_unread(step)]
+    assert left == [1, 2, 7, 11]
+    assert not any(cpu.left_unread(step) for step in range(1, 13))
+
+
+@pytest.fixture
+def read_late(monkeypatch):
+    """Losses are read as on CUDA."""
+    real = TrainingSettings.left_unread
+    monkeypatch.setattr(TrainingSettings, "left_unread",
+                        lambda self, step: real(replace(self, device="cuda"), step))
+
+
+def test_losses_read_late_are_the_same_and_the_log_too(tmp_path, request):
+    toy_train(tmp_path / "at-once", log_every=4)
+    request.getfixturevalue("read_late")
+    toy_train(tmp_path / "late", log_every=4)
+    assert log_lines(tmp_path / "late") == log_lines(tmp_path / "at-once")
+    assert run_digest(tmp_path / "late") == run_digest(tmp_path / "at-once")
+
+
+@pytest.mark.parametrize("step, saved", [(7, 6), (1, 0), (6, 5), (12, 10)])
+def test_a_loss_read_late_that_is_not_finite_stops_before_anything_is_saved(
+        tmp_path, monkeypatch, read_late, step, saved):
+    real, calls = loop.train_step, []
+
+    def broken(*arguments, **options):
+        losses = real(*arguments, **options)
+        calls.append(1)
+        return losses._replace(total=losses.total * torch.nan) if len(calls) == step else losses
+
+    monkeypatch.setattr(loop, "train_step", broken)
+    with pytest.raises(DivergedError, match=f"E-DIVERGED.* step {step}\n"):
+        toy_train(tmp_path, log_every=4)
+    assert len(calls) <= step + 1 and newest_step(tmp_path) == saved
