@@ -35,9 +35,12 @@ class Gpu:
         """Whether PyTorch's builds for CUDA 13 have no code for it, and that for 12.6 has."""
         return self.capability < OLDEST_OF_CUDA_13
 
-    def tflops(self, *, half: bool) -> float:
-        """What convolutions reach, in mixed precision or float32; the faster units are used."""
-        tensor = self.half if half else self.tf32 or 0
+    def tflops(self, *, half: bool, tf32: bool = True) -> float:
+        """What convolutions reach, in mixed precision or float32; the faster units are used.
+
+        Training lets TF32 stand for float32, evaluation does not.
+        """
+        tensor = self.half if half else self.tf32 or 0 if tf32 else 0
         return max(VECTOR_EFFICIENCY * self.vector, TENSOR_EFFICIENCY * tensor)
 
 

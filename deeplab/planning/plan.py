@@ -17,6 +17,7 @@ from deeplab.planning.memory import FLOAT, GIB, TrainingMemory, training_memory
 from deeplab.prepare.sources import get_source
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import check_shared
+from deeplab.support.cuda import TF32
 from deeplab.support.errors import DataError, ResourceError
 from deeplab.training.checkpoint import KEPT
 
@@ -62,7 +63,7 @@ class PlanLine:
             return 0.0
         images = self.steps * self.config.batch_size
         flops = 2 * FORWARDS * sum(self.cost.train_macs.values()) * images
-        return self._hours(flops, half=self.config.is_mixed)
+        return self._hours(flops, half=self.config.is_mixed, tf32=TF32["training"])
 
     @property
     def eval_hours(self) -> float:
@@ -71,10 +72,11 @@ class PlanLine:
         every = config.evaluate_every(split_size(config, row.train_split))
         passes = 1 if self.is_shared else -(-self.steps // every)
         flops = 2 * sum(self.cost.eval_macs.values()) * split_size(config, row.eval_split) * passes
-        return self._hours(flops, half=False)
+        return self._hours(flops, half=False, tf32=TF32["evaluation"])
 
-    def _hours(self, flops: float, *, half: bool) -> float:
-        return flops / (self.config.world * self.gpu.tflops(half=half) * 1e12) / 3600
+    def _hours(self, flops: float, *, half: bool, tf32: bool) -> float:
+        speed = self.gpu.tflops(half=half, tf32=tf32) * 1e12
+        return flops / (self.config.world * speed) / 3600
 
     @property
     def hours(self) -> float:

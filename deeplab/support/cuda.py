@@ -13,6 +13,7 @@ OLDER_BUILD = "; the build for CUDA 12.6 serves it: make clean, then make TORCH=
 # that of any machine; matrix products are float32 in both
 TF32 = {"training": True, "evaluation": False}
 
+
 def cuda_problem() -> str | None:
     """Why no training can run on the first GPU, or None if one can."""
     build = torch.version.cuda

@@ -32,7 +32,16 @@ def test_a_faster_gpu_needs_more_loaders_and_a_pack_saves_most_of_them():
 def test_a_plan_warns_with_numbers_where_files_would_starve_a_gpu():
     rows = ["voc_r50_d16", "cityscapes_r50_d16"]
     text = " ".join(plan_text([plan(rows, gpu=gpu) for gpu in ("T4", "H100")]).split())
-    assert "Warning: 1 of these rows would starve a H100. cityscapes_r50_d16 takes 174 crops" in text
+    assert "Warning: 1 of these rows would starve a H100. cityscapes_r50_d16 takes 174" in text
     assert "13 processes must decode its files; a run starts at most 8" in text
     assert "deeplab data pack cityscapes" in text and "--workers 13" in text
     assert "starve a T4" not in text
+
+
+def test_evaluations_are_planned_without_tf32():
+    """An A100's float32 units reach 12.9 TFLOPS; TF32 would make it 26.5."""
+    row = line("voc_r50_d16", gpu="A100-40")
+    assert row.gpu.tflops(half=False) > 2 * row.gpu.tflops(half=False, tf32=False)
+    flops = row.eval_hours * 3600e12 * row.gpu.tflops(half=False, tf32=False)
+    passes = flops / (2 * sum(row.cost.eval_macs.values()) * 1449)
+    assert passes == pytest.approx(round(passes))
