@@ -6,6 +6,8 @@ differentiation needs the CUDA driver, so that a small one in Python calls the s
 """
 
 import contextlib
+import os
+import pickle
 from collections import defaultdict
 
 import torch
@@ -180,3 +182,24 @@ def on_gpu(model):
 def _fake(tensor):
     layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
     return torch.empty(tensor.shape, dtype=tensor.dtype, device=GPU, memory_format=layout)
+
+
+def in_fork(function, *arguments):
+    """What `function` returns in a forked process; RuntimeError with the words of its error."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            answer = True, function(*arguments)
+        except BaseException as error:
+            answer = False, f"{type(error).__name__}: {error}"
+        with os.fdopen(writing, "wb") as pipe:
+            pickle.dump(answer, pipe)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        is_done, answer = pickle.load(pipe)
+    os.waitpid(child, 0)
+    if not is_done:
+        raise RuntimeError(answer)
+    return answer
