@@ -1,12 +1,16 @@
 """The share of a row's score that colour alone reaches, and whether it stays below a limit."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from deeplab.data.catalog import stored_as
 from deeplab.evaluation.metrics import mean_iou
+from deeplab.miniature.twins import is_whole
 from deeplab.report.colour import ColourClassifier
-from deeplab.report.results import run_config
+from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
+from deeplab.runs.records import run_config
 
 PROMISE = 60  # per cent of the weakest row's mIoU that colour alone reaches at most
 
@@ -24,8 +28,18 @@ def colour_shares(entries: Iterable[Mapping[str, Any]]) -> list[tuple[str, float
         other = weakest.setdefault(entry["dataset"], entry)
         if entry["miou"] < other["miou"]:
             weakest[entry["dataset"]] = entry
-    return [(dataset, colour_miou(Experiment(run_config(entry["folder"]))), entry["row_id"],
-             entry["miou"]) for dataset, entry in weakest.items()]
+    return [(dataset, colour_miou(Experiment(_safely_placed(run_config(entry["folder"])))),
+             entry["row_id"], entry["miou"]) for dataset, entry in weakest.items()]
+
+
+def _safely_placed(config: RunConfig) -> RunConfig:
+    """The run with its twin where it is, or else in the user's own data folder.
+
+    The folder's record may be a stranger's: nothing is drawn into a place that it names.
+    """
+    root = config.data_root
+    is_there = root is not None and is_whole(root / stored_as(config.row.dataset))
+    return config if is_there else replace(config, data_root=None)
 
 
 def share_words(shares: Iterable[tuple[str, float, str, float]]) -> str:

@@ -6,8 +6,10 @@ import torch
 
 from deeplab.support.files import read_json, write_json
 from deeplab.support.machine import peak_resident_mb
+from deeplab.support.schema import ListOf, whole
 from deeplab.training.ranks import Ranks
 
+PEAKS = ListOf(whole(), 2**20)
 REPORT = "peak_memory.json"  # in the folder of a run on several processes, one number for each
 
 
@@ -20,7 +22,9 @@ def peak_memory_mb(folder: Path, device: str, processes: int) -> int | None:
     if processes == 1:
         return _peak_here(device)
     report = folder / REPORT
-    reported = read_json(report) if report.exists() else []
+    reported = read_json(report, links=False) if report.exists() else []
+    if any(PEAKS.faults(reported)):
+        return None
     return max((peak for peak in reported if peak), default=None)
 
 

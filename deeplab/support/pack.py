@@ -21,6 +21,7 @@ import numpy as np
 from deeplab.support.errors import DataError
 from deeplab.support.files import atomic_write
 from deeplab.support.folders import absolute
+from deeplab.support.own import linked
 
 FORMAT = "deeplab pack 1"
 LENGTH = 8  # bytes at the end that hold the length of the index
@@ -51,8 +52,11 @@ def write_pack(path: Path, samples: Iterable[tuple[np.ndarray, np.ndarray]],
                sources: Sequence[Source], *, lookup: np.ndarray) -> Path:
     """Write `samples`, pairs of image and label, made of `sources` by the label map `lookup`.
 
-    Raises `ResourceError` (E-DISK, E-WRITE), and what reading a sample raises.
+    Raises `ResourceError` (E-DISK, E-WRITE, E-LINK), and what reading a sample raises.
     """
+    if path.parent.name == PACKS and path.parent.is_symlink():  # of a dataset that came with it
+        raise linked(path.parent, "a symbolic link")
+
     def write(file: IO[bytes]) -> None:
         entries, offset = [], 0
         for source, (image, label) in zip(sources, samples, strict=True):
