@@ -11,7 +11,8 @@ SECRET = "SENTINEL-7f3a"  # stands in every file of the tree, and in its names
 def plant(folder: Path) -> Path:
     """Make the tree: texts, JSON that would pass for records, an image's name, a lock, folders."""
     (folder / "deep" / "seed0" / "checkpoints").mkdir(parents=True)
-    facts = json.dumps({"miou": SECRET, "step": SECRET, "steps": 1, "total_steps": 1})
+    facts = json.dumps({"miou": SECRET, "step": SECRET, "steps": 1, "made": [SECRET],
+                        "title": [SECRET]})
     for name in ("secret.json", "secret.txt", "secret.pt", "lock", "deep/result.json",
                  "deep/seed0/run.json", "deep/seed0/log.jsonl"):
         (folder / name).write_text(facts + "\n", encoding="utf-8")
