@@ -99,9 +99,9 @@ def called(name):
 
 UP, ROOT = "../../outside/{split}/{id}.jpg", "/etc/{split}/{id}.png"
 PATHS = (
-    layout(images=[UP, ROOT, "{split}/../../{id}.jpg", "C:/{split}/{id}.jpg", "..\\{split}{id}.png",
-                   "x\0/{split}/{id}.jpg", "a" * 5000 + "/{split}/{id}.jpg", "{split}/{id}/../x.png",
-                   "~/{split}/{id}.jpg", "photos/{split}/{id}.jpg\n"],
+    layout(images=[UP, ROOT, "{split}/../../{id}.jpg", "C:/{split}/{id}.jpg",
+                   "..\\{split}{id}.png", "x\0/{split}/{id}.jpg", "a" * 5000 + "/{split}/{id}.jpg",
+                   "{split}/{id}/../x.png", "~/{split}/{id}.jpg", "photos/{split}/{id}.jpg\n"],
            labels=["../../outside/{id}.png", "/etc/{id}.png", "\x1b[2J/{id}.png", 7],
            lists=["../../outside/{split}.txt", "/etc/{split}", "**x/{split}.txt", "{split}/../x",
                   "[/{split}.txt", "x" * 300 + "/{split}.txt"],
