@@ -1,1 +1,1 @@
-"""What the lessons call: a folder for each, and shared `exercise`, `quick` and `refresh`."""
+"""What the lessons call: a folder each; shared `exercise`, `failed_cells`, `quick`, `refresh`."""

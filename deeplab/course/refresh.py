@@ -39,11 +39,22 @@ def refresh(path: Path) -> float:
                        resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in notebook.cells:
         _clean(cell)
-    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python",
-                                        "name": "python3"},
-                         "language_info": {"name": "python"}}
+    notebook.metadata = lab_metadata()
     atomic_write(path, nbformat.writes(notebook) + "\n")
     return time.perf_counter() - start
+
+
+def lab_metadata() -> dict[str, Any]:
+    """The metadata that JupyterLab writes into a notebook as soon as a kernel runs in it.
+
+    With these a lesson that was only opened and saved is the file that it was.
+    """
+    from ipykernel.ipkernel import IPythonKernel
+    from ipykernel.kernelspec import get_kernel_dict
+    kernel = get_kernel_dict()
+    return {"kernelspec": {"display_name": kernel["display_name"], "language": "python",
+                           "name": "python3"},
+            "language_info": dict(IPythonKernel.language_info)}
 
 
 def _clean(cell: Any) -> None:

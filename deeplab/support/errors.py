@@ -56,6 +56,10 @@ class DeeplabError(Exception):
         lines = [line.strip() for line in str(self).partition("\n  do: ")[0].splitlines()]
         return "; ".join(filter(None, lines))
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the text alone, which says what to do, and no frames."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(DeeplabError, ValueError):
     """A wrong name, parameter or configuration."""

@@ -34,15 +34,57 @@ def test_a_blank_is_not_attempted(name):
         assert check(blank).endswith("not attempted yet.")
 
 
-def test_an_error_of_the_attempt_comes_through():
-    with pytest.raises(ZeroDivisionError):
-        exercise("0.0", "")(lambda attempt: attempt())(lambda: 1 / 0)
+@exercise("0.0", "Good.")
+def check_the_answer(attempt):
+    answer_of_the_check = 42
+    return None if attempt() + 0 == answer_of_the_check else "It is more."
 
 
-@pytest.mark.parametrize("guess, said", [(None, "It is 2.5 points."),
-                                         (3, "You guessed 3. It is 2.5 points.")])
-def test_a_guess_stands_beside_what_was_measured(guess, said):
-    assert compare_guess(guess, 2.46, "points", digits=1) == said
+def divides():
+    return 1 / 0
+
+
+def test_an_error_of_the_attempt_is_told_with_its_line_and_without_the_check():
+    line = divides.__code__.co_firstlineno + 1
+    assert check_the_answer(divides) == (
+        "Exercise 0.0: not yet. It raised ZeroDivisionError: division by zero, in line "
+        f"{line} of your cell: `return 1 / 0`")
+
+
+def test_an_answer_that_the_check_cannot_compare_is_told_without_the_check():
+    said = CHECKS["start.check_class_share"](lambda label, index: "forty-two")
+    assert "not yet. What it gives could not be compared (ValueError" in said
+    assert "judged" not in said and "wanted" not in said
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("answer", [3, "three", [[1], [2]], object()])
+def test_no_answer_of_another_kind_makes_a_check_raise(name, answer):
+    check = CHECKS[name]
+    if get_origin(check.__annotations__["attempt"]) is Callable:
+        assert "not yet" in check(lambda *given: answer)
+    else:
+        assert "not yet" in check(answer)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_an_attempt_that_raises_is_told_its_own_line(name):
+    if get_origin(CHECKS[name].__annotations__["attempt"]) is Callable:
+        def attempt(*given):
+            return given[99]
+
+        said = CHECKS[name](attempt)
+        assert "not yet. It raised IndexError" in said and "`return given[99]`" in said
+
+
+@pytest.mark.parametrize("guess, said", [
+    (None, "It is 2.5 points."), (3, "You guessed 3. It is 2.5 points."),
+    (25.1, "You guessed 25.1. It is 2.5 points. Ten times too much."),
+    (2.5, "You guessed 2.5. It is 2.5 points."),
+    ("two", "Write the guess as a number, not as 'two'. It is 2.5 points.")])
+def test_a_guess_stands_beside_what_was_measured_and_how_it_was_reasoned(guess, said):
+    usual = [(25, "Ten times too much."), (2.5, "never said")]
+    assert compare_guess(guess, 2.46, "points", digits=1, usual=usual) == said
 
 
 def test_the_first_sentence_that_is_yielded_is_told_and_nothing_runs_after_it():

@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from deeplab.support import errors
 from deeplab.support.errors import DataError, DeeplabError, UsageError
@@ -48,3 +49,11 @@ def test_every_class_has_the_exit_code_of_the_contract(name, code):
 
 def test_wrong_input_is_also_a_value_error():
     assert issubclass(UsageError, ValueError) and issubclass(DataError, ValueError)
+
+
+def test_a_notebook_shows_the_text_alone(capsys):
+    shell = InteractiveShell()
+    shell.run_cell("from deeplab.support.errors import UsageError\n"
+                   "raise UsageError.of('E-ROW', 'there is no row', do='choose one that exists')")
+    said = capsys.readouterr().out
+    assert said.strip() == "UsageError: E-ROW there is no row\n  do: choose one that exists"
