@@ -1,4 +1,4 @@
-"""What a notebook's exercises mean after a cell that failed: nothing, and not what they were before.
+"""What an exercise means after its cell has failed: nothing, and not what it meant before.
 
 A cell with a syntax error defines nothing, and the function of the run before would still be
 there to be judged. So the shell is watched: when a cell fails before it has defined an attempt
