@@ -14,7 +14,6 @@ import torch
 from deeplab.course.failed_cells import FailedCell, watch_cells
 
 CLOSE = 0.02  # a guess this near to a usual one, as a share of it, was reasoned alike
-watch_cells()
 
 
 def exercise(number: str, praise: str) -> Callable[[Callable], Callable[[Any], str]]:
@@ -30,6 +29,7 @@ def exercise(number: str, praise: str) -> Callable[[Callable], Callable[[Any], s
     def make(find_mistake: Callable[[Any], Any]) -> Callable[[Any], str]:
         @functools.wraps(find_mistake)
         def check(attempt: Any) -> str:
+            watch_cells()
             try:
                 mistake = _judge(find_mistake, attempt)
             except NotImplementedError:
@@ -110,6 +110,7 @@ def compare_guess(guess: float | None, measured: float, unit: str, *, digits: in
     >>> compare_guess(30, 48, "cells", usual=[(30, "You rounded down.")])
     'You guessed 30. It is 48 cells. You rounded down.'
     """
+    watch_cells()
     answer = f"It is {measured:.{digits}f} {unit}."
     if guess is None:
         return answer

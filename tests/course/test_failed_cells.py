@@ -4,7 +4,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from deeplab.course.exercise import exercise
-from deeplab.course.failed_cells import FailedCell, Watch
+from deeplab.course.failed_cells import FailedCell
 
 GOOD = "def my_answer():\n    return 1\n"
 
@@ -16,13 +16,12 @@ def check(attempt):
 
 @pytest.fixture
 def shell():
-    made = InteractiveShell()
-    watch = Watch(made.user_ns)
-    made.events.register("pre_run_cell", watch.begins)
-    made.events.register("post_run_cell", watch.ends)
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance()
     made.run_cell(GOOD)
     assert "correct" in check(made.user_ns["my_answer"])
-    return made
+    yield made
+    InteractiveShell.clear_instance()
 
 
 @pytest.mark.parametrize(("cell", "said"), [
