@@ -18,15 +18,18 @@ OF_TORCH := ^(torch|torchvision|triton|cuda-|nvidia-)
 
 SITE_BIN := .venv-site/bin
 
-.PHONY: table test test-cluster lab site test-browser example fuzz clean
+.PHONY: table paper test test-cluster lab site test-browser example fuzz clean
 
 table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo profile
 	$(BIN)/deeplab table
 
+paper: $(VENV)/ready  ## the cells of the paper's own tables at three seeds, and what each ingredient is worth
+	$(BIN)/deeplab table --rows 'paper_*' --seeds 0 --seeds 1 --seeds 2
+
 test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a time in two processes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests notebooks --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=120 --ignore=notebooks/row.ipynb --ignore=notebooks/report.ipynb \
-		--ignore=tests/cluster --ignore=tests/browser
+		--ignore=notebooks/paper.ipynb --ignore=tests/cluster --ignore=tests/browser
 
 test-cluster: $(VENV)/ready  ## rows on a real SLURM, skipped where Debian's packages of it are missing
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 tests/cluster
@@ -49,6 +52,8 @@ test-browser: $(VENV)/ready site  ## the site and JupyterLab in chromium, as a r
 example:  ## after `make table`: commit its table, figures and one notebook as the example of the README
 	rm -rf results/example && mkdir results/example
 	cp -r results/demo/table.csv results/demo/table.md results/demo/figures results/example
+	[ ! -d results/demo/paper ] || { mkdir results/example/paper && \
+		cp -r $(addprefix results/demo/paper/,table.csv page.md figures) results/example/paper; }
 	$(BIN)/python notebooks/site/keep.py results/demo/voc_r50_d16/seed0/notebook.ipynb results/example/row.ipynb
 
 $(VENV)/ready: requirements.lock pyproject.toml

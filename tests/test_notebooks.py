@@ -18,7 +18,7 @@ from deeplab.course.refresh import lab_metadata
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[01][0-9]_*.ipynb"))
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
-PAPERMILL = [NOTEBOOKS / "row.ipynb", NOTEBOOKS / "report.ipynb"]
+PAPERMILL = [NOTEBOOKS / name for name in ("row.ipynb", "report.ipynb", "paper.ipynb")]
 PAGES = [*LESSONS, NOTEBOOKS / "your_own_pictures.ipynb"]
 ALL = [*PAGES, *SOLUTIONS, *PAPERMILL]
 EXERCISE = re.compile(r"^### Exercise (\d+\.\d) · .+ \(\d+ minutes, difficulty [123]\)$", re.M)

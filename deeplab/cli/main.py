@@ -109,6 +109,9 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
     done = {name.split()[0] for name, code in codes.items() if code == 0}
     if done - load_paper_rows().keys():
         say(f"report: {make_report(configs[0].results_root, given['profile'])}")
+    if done & load_paper_rows().keys():
+        from deeplab.report.paper import make_paper_page
+        say(f"the paper's tables: {make_paper_page(configs[0].results_root, given['profile'])}")
     for name, code in failed.items():
         say(f"{name} ended with exit code {code}; the same command goes on with it",
             err=True)

@@ -12,13 +12,16 @@ from deeplab.cli.options import PROFILE, RESULTS, say
 @PROFILE
 @RESULTS
 def report(profile: str, results_root: Path | None) -> None:
-    """Rebuild table, figures and report from the results that are there."""
+    """Rebuild tables, figures and reports from the results that are there."""
     from deeplab.profiles import get_profile
+    from deeplab.report.paper import PaperReport, make_paper_page
     from deeplab.report.report import Report, make_report
     from deeplab.support.folders import results_folder
     from deeplab.support.errors import DataError
     root, name = results_root or results_folder(), get_profile(profile).name
     say(make_report(root, name))
+    if PaperReport.of(profile=name, results_root=str(root)).entries:
+        say(make_paper_page(root, name))
     damaged = Report.of(profile=name, results_root=str(root)).damaged
     for line in damaged:
         say(line, err=True)

@@ -39,16 +39,27 @@ def make_report(results_root: Path | str, profile: str) -> Path:
     check_clone()
     report = Report.of(profile=profile, results_root=str(results_root))
     folder = report.folder
+    check_folder(folder)
+    write_table(report.results_root, profile)
+    atomic_write(folder / "table.md", report.page + "\n")
+    return executed_page(NOTEBOOK, folder, {"profile": profile,
+                                            "results_root": str(report.results_root)})
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `ResourceError` (E-LINK) where the folder of a page, or of its figures, is a link."""
     for place in (folder, folder / "figures"):
         if place.is_symlink():
             raise linked(place, "a symbolic link")
-    write_table(report.results_root, profile)
-    atomic_write(folder / "table.md", report.page + "\n")
-    draft = temporary_for(folder / "report.ipynb")
-    execute(NOTEBOOK, draft, {"profile": profile, "results_root": str(report.results_root)},
-            folder=folder)
-    publish_notebook(draft, folder / "report.ipynb")
-    return atomic_write(folder / "report.html", html_page(folder / "report.ipynb"))
+
+
+def executed_page(notebook: Path, folder: Path, parameters: dict[str, str]) -> Path:
+    """Execute `notebook` into `folder`, and write it there as a page too; returns the page."""
+    draft = temporary_for(folder / notebook.name)
+    execute(notebook, draft, parameters, folder=folder)
+    publish_notebook(draft, folder / notebook.name)
+    return atomic_write((folder / notebook.name).with_suffix(".html"),
+                        html_page(folder / notebook.name))
 
 
 @dataclass(frozen=True)

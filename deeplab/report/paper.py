@@ -1,0 +1,176 @@
+"""The paper's tables beside what was measured here: `paper/` in the folder of a profile.
+
+`table.csv`, `page.md`, the figures and `paper.html` are made from the result files alone. What
+the paper reports and what was measured stand in columns of their own.
+"""
+
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from deeplab.profiles import get_profile
+from deeplab.report.effects import EFFECTS, Measured
+from deeplab.report.report import PARAMETERS, check_folder, executed_page, score_text
+from deeplab.report.results import collect_paper, table_csv
+from deeplab.support.errors import unknown
+from deeplab.support.files import atomic_write
+from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
+from deeplab.table.paper import load_paper_rows
+from deeplab.table.row import PaperRow
+from deeplab.table.verdict import is_comparable
+
+NOTEBOOK = PROJECT / "notebooks" / "paper.ipynb"
+TITLES = {"1": "output stride (ResNet-50, block 7)", "2": "deeper (output stride 16)",
+          "3": "Multi-Grid (ResNet-101, output stride 16)",
+          "4": "evaluating a cascade (ResNet-101, block 7, MG (1, 2, 1), trained at 16)",
+          "5": "the pyramid (ResNet-101, output stride 16)",
+          "6": "evaluating the pyramid (the last of Table 5)",
+          "8": "crop, loss and BatchNorm (the last of Table 5)",
+          "9": "batch (the last of Table 5)", "10": "Cityscapes (the last of Table 5)"}
+NOTE = ("The paper's values are two recollections that agree; none was checked against the paper "
+        "itself. Tables 7 and 11 are of test servers, and the last line of Table 6 is of a network "
+        "pretrained on COCO: they cannot be run here.")
+CHANCE = ("The rule was fixed before measuring: *shown* is a mean difference over seeds, paired, "
+          "of at least two standard errors in the paper's direction, *contradicted* the same in "
+          "the other. With three seeds chance alone passes two standard errors in 18 of 100 cases, "
+          "half of them in either direction: read the map, not one cell.")
+
+
+def make_paper_page(results_root: Path | str, profile: str) -> Path:
+    """Write everything that the page consists of; returns the path of `paper.html`.
+
+    Raises what the cells of `paper.ipynb` raise, and `UsageError` for an unknown profile.
+    """
+    check_clone()
+    report = PaperReport.of(profile=profile, results_root=str(results_root))
+    check_folder(report.folder.parent)
+    check_folder(report.folder)
+    atomic_write(report.folder / "table.csv", table_csv(report.entries))
+    atomic_write(report.folder / "page.md", f"# The paper's own tables\n\n{report.page}\n")
+    return executed_page(NOTEBOOK, report.folder, {
+        "profile": profile, "results_root": str(report.results_root)})
+
+
+@dataclass(frozen=True)
+class PaperReport:
+    """All runs of rows of the paper's tables at one profile, as `collect_paper` describes them."""
+
+    results_root: Path
+    profile: str
+    entries: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, **given: Any) -> Self:
+        """The report for the parameters of `paper.ipynb`; raises E-PARAMETER, E-PROFILE."""
+        for name in given:
+            if name not in PARAMETERS:
+                raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
+        profile = get_profile(given.get("profile", "demo")).name
+        root = absolute(given.get("results_root") or results_folder())
+        return cls(root, profile, collect_paper(root, profile))
+
+    @property
+    def folder(self) -> Path:
+        """Where the page is written."""
+        return self.results_root / self.profile / "paper"
+
+    @property
+    def done(self) -> list[Mapping[str, Any]]:
+        """The results that count: complete, and of today's code, data and libraries."""
+        return [entry for entry in self.entries if entry["state"] == "done"]
+
+    @property
+    def scores(self) -> dict[str, dict[int, float]]:
+        """mIoU by row and seed; cells that are one experiment have each other's scores."""
+        found: dict[str, dict[int, float]] = {}
+        for entry in self.done:
+            found.setdefault(same_cell(entry["row_id"]), {})[entry["seed"]] = entry["miou"]
+        return {row_id: found[same_cell(row_id)] for row_id in load_paper_rows()
+                if same_cell(row_id) in found}
+
+    @property
+    def effects(self) -> list[Measured]:
+        """Every ingredient that is compared, as the seeds show it."""
+        scores = self.scores
+        return [Measured.of(effect, scores) for effect in EFFECTS]
+
+    @property
+    def page(self) -> str:
+        """The tables in Markdown, each as the paper has it, and what their numbers mean."""
+        tables: dict[str, list[PaperRow]] = {}
+        for row in load_paper_rows().values():
+            tables.setdefault(row.table, []).append(row)
+        level = "" if is_comparable(self.profile) else (
+            f" Profile {self.profile} is another size of network, schedule and data: compare "
+            "differences within a table, never levels.")
+        return "\n\n".join([
+            f"{len(self.scores)} of {len(load_paper_rows())} cells measured. {NOTE}{level}",
+            *(f"## Table {name}: {TITLES[name]}\n\n{self._table(rows)}"
+              for name, rows in tables.items())])
+
+    def _table(self, rows: Sequence[PaperRow]) -> str:
+        """One table: a line for each cell, or a grid where blocks are the columns."""
+        cells = [re.fullmatch(r"(.+), (block \d)", row.what) for row in rows]
+        here = f"{self.profile} mIoU (%), mean ± 2 standard errors"
+        if not all(cells):
+            header = ["", "the paper reports (%)", here]
+            return _markdown(header, [[row.what, f"{row.published_miou:.2f}", self._score(row)]
+                                      for row in rows])
+        columns = list(dict.fromkeys(cell[2] for cell in cells))
+        parts = []
+        for title, text in (("the paper reports (%)", lambda row: f"{row.published_miou:.2f}"),
+                            (here, self._score)):
+            lines: dict[str, list[str]] = {}
+            for cell, row in zip(cells, rows, strict=True):
+                lines.setdefault(cell[1], []).append(text(row))
+            parts.append(_markdown([title, *columns], [[name, *texts]
+                                                       for name, texts in lines.items()]))
+        return "\n\n".join(parts)
+
+    def _score(self, row: PaperRow) -> str:
+        return mean_text(list(self.scores.get(row.row_id, {}).values()))
+
+    @property
+    def effect_lines(self) -> list[tuple[str, str, str, str]]:
+        """(ingredient, the paper's difference, ours, judgement) of every effect."""
+        return [(one.effect.ingredient, f"{one.effect.reported:+.2f}", one.words, one.judgement)
+                for one in self.effects]
+
+    @property
+    def deviations(self) -> list[int]:
+        """The numbers of the departures from the recipe that any result makes."""
+        return sorted({number for entry in self.done for number in entry["deviations"]})
+
+    @property
+    def minutes(self) -> float:
+        """Training and evaluation of all results that count, one after the other."""
+        return sum(entry["minutes"] for entry in self.done)
+
+
+def same_cell(row_id: str) -> str:
+    """The row that stands for all that are the same experiment: one training, one evaluation."""
+    row = load_paper_rows()[row_id]
+    if not row.trained_as:
+        return row_id
+    trained = load_paper_rows()[row.trained_as]
+    return trained.row_id if row.variant == trained.variant else row_id
+
+
+def mean_text(scores: Sequence[float]) -> str:
+    """The mean of three or more scores with two standard errors, or each of fewer.
+
+    >>> mean_text([50.0, 51.0, 52.0]), mean_text([50.0]), mean_text([])
+    ('51.00 ± 1.15 (3)', '50.00', '—')
+    """
+    if len(scores) < 3:
+        return score_text(scores)
+    half = 2 * statistics.stdev(scores) / len(scores) ** 0.5
+    return f"{statistics.mean(scores):.2f} ± {half:.2f} ({len(scores)})"
+
+
+def _markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = [":---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *lines))
