@@ -79,11 +79,13 @@ def run(row: str, again: bool, **given: Any) -> None:
 @click.option("--gpu", metavar="NAME", help="for SLURM: the GPU that hours are planned for, as "
               "`deeplab plan` names it  [default: A100-40]")
 @click.option("--gpu-type", metavar="NAME", help="for SLURM: what the site calls that GPU")
+@click.option("--nodes", type=click.IntRange(1), default=1, metavar="N",
+              help="for --print-sbatch: machines that share each row, and its --gpus")
 @click.option("--print-sbatch", is_flag=True, help="print a SLURM array that does this, and end")
 @click.option("--dry-run", is_flag=True, help="print what would be started, and end")
 def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, again: bool,
           cluster: str | None, directives: tuple[str, ...], gpu: str | None,
-          gpu_type: str | None, print_sbatch: bool, dry_run: bool, **given: Any) -> None:
+          gpu_type: str | None, nodes: int, print_sbatch: bool, dry_run: bool, **given: Any) -> None:
     """Run many rows (all, if none are named), then write the report."""
     from deeplab.report.report import make_report
     from deeplab.runs.batch import run_rows, without_stale
@@ -95,7 +97,7 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
     request = None
     if print_sbatch or cluster:
         from deeplab.planning.request import job_request
-        request = job_request(configs, gpu=gpu, gpu_type=gpu_type)
+        request = job_request(configs, gpu=gpu, gpu_type=gpu_type, nodes=nodes)
     if print_sbatch or dry_run:
         click.echo(sbatch_script(configs, request, jobs=jobs, directives=directives, again=again)
                    if print_sbatch else dry_run_text(configs, cluster, request, directives, again))

@@ -5,7 +5,8 @@ Reading order: `parameters` (what can be asked; `given`: by which names of a not
 networks beside the table's), `experiment` (the run as its notebook sees it; `outcome`: what it
 came to; `shared`: a training that several rows evaluate), `facts`, `evidence`, `peak` (memory) and
 `result` (what it leaves; `records`: the shape of its files), `fingerprint` and `deviations`,
-`run_row` and `notebook` (one row, safe to repeat; `kernel`: where its cells run), `batch`,
-`cluster`, `worker`, `slurm` and `sbatch` (many rows), `status`; `launch` and `rank` (a row on
-several processes); `evaluate`, `predict` and `photos` (weights that are trained already).
+`begin` (what it leaves first), `run_row` and `notebook` (one row, safe to repeat; `kernel`: where
+its cells run), `batch`, `cluster`, `worker`, `slurm` and `sbatch` (many rows), `status`; `launch`
+and `rank` (a row on several processes); `evaluate`, `predict` and `photos` (weights that are
+trained already).
 """

@@ -160,9 +160,12 @@ class Experiment:
 
         With more than one process they are started here, and this one only evaluates what they
         leave, or what processes on several machines left. Raises as `train` and `launch` of
-        `deeplab.training`, and `UsageError` (E-GPUS, E-CUDA, E-MPS).
+        `deeplab.training`, and `UsageError` (E-GPUS, E-CUDA, E-MPS, E-STALE).
         """
         die_with_parent()
+        threads = self.ranks.in_turn(lambda: begin_alone(self.config, self.ranks.world))
+        if threads and self.ranks.world == 1:
+            torch.set_num_threads(threads)
         if self.config.training != self.config:
             return self._evaluate_shared()
         settings, folder = self.settings, self.config.folder

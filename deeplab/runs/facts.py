@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from deeplab.evaluation.metrics import Evaluation
+from deeplab.runs.begin import finish_alone
 from deeplab.runs.config import row_facts
 from deeplab.runs.deviations import deviations
 from deeplab.runs.experiment import Experiment
@@ -16,7 +17,6 @@ from deeplab.runs.fingerprint import surroundings
 from deeplab.runs.outcome import Outcome
 from deeplab.runs.peak import peak_memory_mb
 from deeplab.support.files import write_json
-from deeplab.support.locks import is_locked
 from deeplab.support.scores import rounded
 
 
@@ -51,10 +51,9 @@ def save_outcome(folder: Path, facts: dict[str, Any]) -> None:
 
     There the collector would walk over a million objects. Frozen they are passed over, and the
     next row starts most of a second sooner. Without a runner, in JupyterLab or under papermill
-    alone, the command is said that makes a result of it: it goes on from the last checkpoint
-    and has nothing left to train.
+    alone, the outcome becomes the result here; raises `UsageError` (E-CHANGED).
     """
     write_json(folder / "outcome.json", facts)
-    if not is_locked(folder / "lock"):
-        print(f"Make this a result that status and report count: {facts['command']}")
+    if finish_alone(folder):
+        print("This row is done: status and report count it.")
     atexit.register(gc.freeze)

@@ -22,7 +22,7 @@ from deeplab.support import errors
 from deeplab.support.errors import DeeplabError, ResourceError, Stopped, UsageError
 from deeplab.support.files import open_output, read_json, write_json
 from deeplab.support.machine import child_search_path
-from deeplab.support.signals import PARENT, die_with_parent
+from deeplab.support.signals import PARENT, SIGNALS, die_with_parent
 from deeplab.support.torch_errors import translate_torch_errors
 from deeplab.training.checkpoint import Checkpoints
 from deeplab.training.ranks import Ranks
@@ -34,6 +34,7 @@ RANK_TIMEOUT_SECONDS = {"cpu": 75, "cuda": 600}
 TERMINATE_SECONDS = 15  # seconds between SIGTERM and SIGKILL when the launcher is asked to stop
 STARTS_WITHOUT_PROGRESS = 3  # starts without a new checkpoint before giving up
 POLL_SECONDS = 0.1  # between two looks at torchrun
+LOST_RANK = ("gloo", "nccl", "connection closed by peer", "timed out")  # as PyTorch says it
 LAST_CHARACTERS = 1500  # characters of what the ranks printed, in a message
 
 
@@ -107,9 +108,13 @@ def process_group(folder: Path, *, device: str = "cpu",
     """Be one of the ranks that torchrun started, on `device`.
 
     An error of ours is left for `launch` to raise: of the block, or `UsageError` (E-GPUS) if this
-    machine has fewer GPUs than ranks. A rank that waits longer than `timeout` seconds for another
-    one gives up (default: 75, on GPUs 600, or $DEEPLAB_RANK_TIMEOUT).
+    machine has fewer GPUs than ranks. That another rank died or hung is a `ResourceError`
+    (E-RANK), which is not left: `launch` starts all of them again. A rank that waits longer than
+    `timeout` seconds for another one gives up (default: 75, on GPUs 600, or
+    $DEEPLAB_RANK_TIMEOUT).
     """
+    report = folder / f"rank-{os.environ['RANK']}.json"
+    report.unlink(missing_ok=True)  # of an earlier start
     try:
         if device == "cuda":
             check_local_gpu(int(os.environ["LOCAL_RANK"]))
@@ -120,9 +125,15 @@ def process_group(folder: Path, *, device: str = "cpu",
         report_memory(folder, ranks, device)
         ranks.leave()
     except DeeplabError as error:
-        write_json(folder / f"rank-{os.environ['RANK']}.json",
-                   {"kind": type(error).__name__, "text": str(error)})
+        write_json(report, {"kind": type(error).__name__, "text": str(error)})
         raise
+    except RuntimeError as error:
+        if not any(word in str(error).lower() for word in LOST_RANK):
+            raise
+        raise ResourceError.of(
+            "E-RANK", f"rank {os.environ['RANK']} lost another one, which died or hung", file=folder,
+            found=str(error).strip().splitlines()[0],
+            do="the same commands go on from the last checkpoint") from error
 
 
 def check_local_gpu(local_rank: int) -> None:
@@ -135,12 +146,26 @@ def check_local_gpu(local_rank: int) -> None:
 
 
 def main() -> None:
-    """torchrun, and its ranks after it, that end with the process that started them."""
+    """torchrun, and its ranks after it, that end with the process that started them.
+
+    It ends with the exit code of its ranks where they tell why they ended, 75 after a signal
+    for which they saved, and prints no traceback of its own.
+    """
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
     die_with_parent()
     os.environ[PARENT] = str(os.getpid())
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(TERMINATE_SECONDS))
-    torchrun(sys.argv[1:])
+    signals = ",".join(number.name for number in SIGNALS)
+    try:
+        torchrun(["--signals-to-handle", signals, *sys.argv[1:]])
+    except SignalException:
+        sys.exit(Stopped.exit_code)
+    except ChildFailedError as error:
+        codes = {failure.exitcode for failure in error.failures.values()}
+        is_asked = all(code == Stopped.exit_code or -code in SIGNALS for code in codes)
+        sys.exit(Stopped.exit_code if is_asked else max(1, *codes))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """One rank of a training on several processes; `deeplab.runs.launch` starts it.
 
-By hand, on each node::
+By hand, on each node, torchrun itself or our own, which saves and is silent after a signal::
 
-    torchrun ... -m deeplab.runs.rank '{"row_id": "voc_r50_d8", "profile": "full", "gpus": 8}'
+    python -m deeplab.runs.launch ... -m deeplab.runs.rank '{"row_id": "voc_r50_d8", "gpus": 8}'
 """
 
 import json
@@ -13,7 +13,7 @@ from deeplab.runs.config import RunConfig
 from deeplab.runs.device import device_of
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.launch import process_group
-from deeplab.support.errors import UsageError
+from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.signals import die_with, die_with_parent
 
 
@@ -32,4 +32,9 @@ def main(parameters: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except DeeplabError as error:
+        if not isinstance(error, Stopped) or os.environ["RANK"] == "0":  # said once for all
+            print(error, file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)

@@ -11,21 +11,19 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deeplab.runs.begin import RUNNER, begin, check_unchanged, current_mark, set_aside
 from deeplab.runs.config import RunConfig
-from deeplab.runs.fingerprint import changed, data_identity, file_states, fingerprint, software
+from deeplab.runs.fingerprint import data_identity
 from deeplab.runs.notebook import environment, execute, publish_notebook
-from deeplab.runs.records import check_place, read_run
+from deeplab.runs.records import check_place
 from deeplab.runs.result import damage, finished_result, promote_outcome, stale, standing
 from deeplab.support.crash import crash_point
-from deeplab.support.errors import DeeplabError, LockedError, Stopped, UsageError
-from deeplab.support.files import replace_file, write_json
+from deeplab.support.errors import DeeplabError, LockedError, Stopped
 from deeplab.support.folders import PROJECT, check_clone
 from deeplab.support.locks import TRAINER, locked, owner
-from deeplab.support.machine import thread_count
 from deeplab.support.own import sweep_temporaries, temporary_for
 from deeplab.support.signals import PARENT, die_with_parent, signal_handler
 from deeplab.training.signals import SAME_REQUEST_SECONDS
@@ -48,10 +46,10 @@ def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
     check_place(config.folder)
     if config.training != config:
         _train_first(config.training, again=again)
-    with locked(config.folder / "lock"), forwarded_signals(config.folder):
-        mark = _mark(config)
+    with locked(config.folder / RUNNER), forwarded_signals(config.folder):
+        mark = current_mark(config)
         if again and damage(config, mark):
-            _set_aside(config.folder, "damaged")
+            set_aside(config.folder, "damaged")
         refusal = None if again else stale(config, mark)
         if refusal:
             raise refusal
@@ -60,7 +58,7 @@ def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
             return done
         data_identity(config)  # raises what opening the data would, before anything is written
         sweep_temporaries(config.folder)
-        threads = str(_prepare_folder(config, mark))
+        threads = str(begin(config, mark))
         with environment(**dict.fromkeys(THREAD_VARIABLES, threads), **{PARENT: str(os.getpid())}):
             _run_notebook(config, mark)
         crash_point("before-result")
@@ -79,12 +77,6 @@ def _train_first(config: RunConfig, *, again: bool) -> None:
             time.sleep(SHARED_POLL_SECONDS)
 
 
-def _mark(config: RunConfig) -> dict[str, Any]:
-    """The fingerprint as it is at this moment."""
-    file_states.cache_clear()
-    return fingerprint(config)
-
-
 def _run_notebook(config: RunConfig, mark: dict[str, Any]) -> None:
     """Execute the notebook and keep it; `mark` must still fit when it ends (E-CHANGED)."""
     kept = config.folder / "notebook.ipynb"
@@ -92,51 +84,12 @@ def _run_notebook(config: RunConfig, mark: dict[str, Any]) -> None:
     (config.folder / "outcome.json").unlink(missing_ok=True)  # of an earlier attempt
     try:
         execute(NOTEBOOKS / "row.ipynb", draft, config.parameters, folder=config.folder)
-        different = changed(mark, _mark(config))
-        if different:
-            raise UsageError.of(
-                "E-CHANGED", "something changed while the row ran; its result is not kept",
-                file=config.folder, found=", ".join(different),
-                do="undo the change and run the same command, or add --again to begin anew")
+        check_unchanged(config, mark)
     except (DeeplabError, KeyboardInterrupt) as error:
         publish_notebook(draft, kept,
                          error=error if isinstance(error, DeeplabError) else _stopped())
         raise
     publish_notebook(draft, kept)
-
-
-def _prepare_folder(config: RunConfig, mark: dict[str, Any]) -> int:
-    """Write `run.json`, or set aside what an older version of the run left; returns the threads.
-
-    A run keeps the number of threads it began with, because sums in another order round
-    differently.
-    """
-    record = config.folder / "run.json"
-    if record.exists():
-        before = read_run(config.folder)
-        old = before["fingerprint"]
-        if not changed(old, mark):
-            return before.get("threads", thread_count())
-        _set_aside(config.folder, old.get("code", "unknown")[:6])
-    threads = thread_count()
-    write_json(record, {"parameters": config.parameters, "fingerprint": mark, "threads": threads,
-                        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-                        "surroundings": software()})
-    return threads
-
-
-def _set_aside(folder: Path, code: str) -> None:
-    """Move what is in `folder` to `<folder>.old-<code>`, or to a name like it that is free.
-
-    `run.json` goes last: as long as it is there, a killed move is begun again.
-    """
-    aside, number = folder.with_name(f"{folder.name}.old-{code}"), 1
-    while aside.exists():
-        aside, number = aside.with_name(f"{aside.name.split('~')[0]}~{number}"), number + 1
-    aside.mkdir()
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.json"):
-        if path.name not in ("lock", TRAINER):
-            replace_file(path, aside / path.name)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ A task runs `deeplab run`. Before its time is up, or when it is preempted, SLURM
 run saves its state and ends with 75, and the task puts itself back into the queue.
 """
 
+import json
 import math
 import shlex
 import sys
@@ -28,6 +29,7 @@ class JobRequest:
     gpus: int  # 0: a CPU is enough
     gpu_type: str | None  # as the site calls it, e.g. "a100"; None: any
     reason: str  # one line: where hours and memory come from
+    nodes: int = 1  # machines that share each row; cores, memory and GPUs are those of one
 
     @property
     def walltime(self) -> str:
@@ -44,7 +46,7 @@ class JobRequest:
     @property
     def directives(self) -> list[str]:
         """The lines of a job script, without `#SBATCH`."""
-        return ["--ntasks=1", f"--cpus-per-task={self.cores}", f"--mem={self.memory_gb}G",
+        return [f"--nodes={self.nodes}", "--ntasks-per-node=1", f"--cpus-per-task={self.cores}", f"--mem={self.memory_gb}G",
                 f"--time={self.walltime}", *self.gres]
 
 
@@ -75,7 +77,7 @@ def sbatch_script(configs: Sequence[RunConfig], request: JobRequest, *, jobs: in
         f'--output={shlex.quote(str(results / profile / "report.log"))} --wrap '
         f'{shlex.quote(report)}', "fi",
         'log=${logs[$SLURM_ARRAY_TASK_ID]}; mkdir -p "$(dirname "$log")" && exec >> "$log" 2>&1',
-        *_checks(configs), *_body()]) + "\n"
+        *_checks(configs), *_body(configs, request.nodes)]) + "\n"
 
 
 def _array(name: str, values: Sequence[str]) -> list[str]:
@@ -96,19 +98,36 @@ def _checks(configs: Sequence[RunConfig]) -> list[str]:
             f"\"{shlex.quote(path)}; exit {code}; }}" for path, test, what, code in wanted]
 
 
-def _body() -> list[str]:
-    """Run the row as a step; pass signals of the batch shell on to it; queue again after 75."""
+def _body(configs: Sequence[RunConfig], nodes: int) -> list[str]:
+    """Run the row in steps; pass signals of the batch shell on to them; queue again after 75."""
     program = shlex.quote(str(_program()))
     return [
         "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK",
         "# a signal that comes before the program can hear it must not end it",
-        f'eval "srun bash -c \'trap \"\" USR1; exec \"\\$@\"\' task {program} '
-        '${rows[$SLURM_ARRAY_TASK_ID]} &"',
-        "step=$! cancelled=", "trap 'kill -USR1 $step' USR1",
+        """hear=(bash -c 'trap "" USR1; exec "$@"' task)""",
+        "step= cancelled=", "trap 'kill -USR1 $step' USR1",
         "trap 'cancelled=yes; kill -USR1 $step' TERM  # SLURM itself queues a preempted task again",
-        "wait $step", "code=$?",
-        "while kill -0 $step 2> /dev/null; do wait $step; code=$?; done  # after a signal",
+        "step() {", '  srun "$@" &', "  step=$!", "  wait $step", "  code=$?",
+        "  while kill -0 $step 2> /dev/null; do wait $step; code=$?; done  # after a signal", "}",
+        'eval "row=(${rows[$SLURM_ARRAY_TASK_ID]})"',
+        *(_ranks(configs, nodes) if nodes > 1 else []),
+        ("[ $code = 0 ] && " if nodes > 1 else "") +
+        f'step --nodes=1 --ntasks=1 "${{hear[@]}}" {program} "${{row[@]}}"',
         f"# {Stopped.exit_code}: out of time, state saved; go on later",
         f'[ $code = {Stopped.exit_code} ] && [ -z "$cancelled" ] && '
         'scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"',
         "exit $code"]
+
+
+def _ranks(configs: Sequence[RunConfig], nodes: int) -> list[str]:
+    """Train with torchrun on all nodes; what follows on one of them evaluates."""
+    ranks = max(1, configs[0].world // nodes)
+    return [
+        *_array("runs", (json.dumps(config.parameters) for config in configs)),
+        "host=$(srun --nodes=1 --ntasks=1 hostname)",
+        f"OMP_NUM_THREADS=$(((SLURM_CPUS_PER_TASK + {ranks - 1}) / {ranks})) "
+        f'step "${{hear[@]}}" {shlex.quote(sys.executable)} -m deeplab.runs.launch '
+        f"--nnodes {nodes} --nproc-per-node {ranks} --max-restarts 0 --rdzv-backend c10d "
+        '--rdzv-endpoint "$host:$((20000 + SLURM_JOB_ID % 10000))" '
+        '--rdzv-id "$SLURM_JOB_ID-${SLURM_RESTART_COUNT:-0}" '
+        '-m deeplab.runs.rank "${runs[$SLURM_ARRAY_TASK_ID]}"']

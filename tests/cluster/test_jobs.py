@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from slurm import missing_programs, slurm_cluster
@@ -126,6 +127,41 @@ def test_a_cancelled_row_is_submitted_again_and_goes_on(cluster, configs, refere
     cluster.wait(f"{table.job}_0", "CANCELLED", "FAILED")
     table.job = table.submit()
     table.finish(references)
+
+
+@pytest.mark.parametrize("words", [(), ("scancel", "--signal=USR1"),
+                                   ("scancel", "--batch", "--signal=USR1")],
+                         ids=["undisturbed", "signal to the step", "signal to the shell"])
+def test_a_row_on_two_nodes_ends_with_the_bits_of_one_on_one_machine(
+        cluster, data_root, tmp_path, two_processes, words):
+    config = config_of(ROWS[0], tmp_path / "results", data_root, processes=2)
+    table = Table(cluster, [config], tmp_path, request=replace(SMALL, nodes=2), pause="0.3")
+    table.wait_for_step(0)
+    if words:
+        cluster.run(*words, f"{table.job}_0")
+    table.finish({ROWS[0]: two_processes})
+    assert restarts(cluster, f"{table.job}_0") == bool(words)
+    assert processes_of(config) == []
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory, data_root):
+    """The digest of a row in two processes on one machine."""
+    config = config_of(ROWS[0], tmp_path_factory.mktemp("two"), data_root, processes=2)
+    subprocess.run([sys.executable, "-m", "deeplab", *config.command], check=True,
+                   env=environment(TEST_QUICK="1", OMP_NUM_THREADS="2"), capture_output=True)
+    return row_digest(config.folder)
+
+
+def processes_of(config, seconds=30):
+    """The processes that still name the results of a run, `seconds` later at most."""
+    deadline = time.monotonic() + seconds
+    while True:
+        listed = subprocess.run(["ps", "-eo", "pid,args", "-ww"], capture_output=True, text=True)
+        found = [line for line in listed.stdout.splitlines() if str(config.results_root) in line]
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.5)
 
 
 def test_a_folder_that_the_node_does_not_see_is_the_first_thing_said(cluster, configs, tmp_path):

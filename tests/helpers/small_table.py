@@ -65,12 +65,17 @@ def quick_rows() -> None:
 def execute_here(path, draft, parameters, *, folder) -> None:
     """What the notebook of a row does, without a kernel and without figures."""
     os.environ.pop("DEEPLAB_PARENT", None)  # meant for a process of its own
-    loop.train_step = slowed(loop.train_step, float(os.environ.get("TEST_PAUSE", 0)))
+    slow_down()
     experiment = Experiment(RunConfig.of(**parameters))
     outcome = experiment.train()
     save_outcome(folder, outcome_facts(experiment, outcome, gmacs=1.0))
     cells = [nbformat.v4.new_code_cell("1", execution_count=1)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), draft)
+
+
+def slow_down() -> None:
+    """Make each step of this process TEST_PAUSE seconds longer."""
+    loop.train_step = slowed(loop.train_step, float(os.environ.get("TEST_PAUSE", 0)))
 
 
 def slowed(function, pause: float):

@@ -18,7 +18,7 @@ from deeplab.report.results import (
     table_csv,
     write_table,
 )
-from deeplab.runs import fingerprint, result
+from deeplab.runs import begin, fingerprint, result
 from deeplab.runs.config import RunConfig
 from deeplab.runs.facts import save_outcome
 from deeplab.runs.result import finished_result, promote_outcome, stale, standing
@@ -33,7 +33,8 @@ MARK = {"row": "1", "code": "2"}
 def mark(monkeypatch):
     """The fingerprint that every run has now; change it to make results stale."""
     now = dict(MARK)
-    monkeypatch.setattr(result, "fingerprint", lambda config: now)
+    for module in (result, begin):
+        monkeypatch.setattr(module, "fingerprint", lambda config: now)
     return now
 
 
@@ -158,18 +159,23 @@ def test_a_comma_in_a_fact_does_not_move_the_columns():
     assert line["device"] == "GPU, large" and line["threads"] == ""
 
 
-def test_a_notebook_that_no_runner_executed_leaves_the_command_that_goes_on(tmp_path):
-    folder = tmp_path / "small/voc_r50_d8/seed0"
-    write_json(folder / "outcome.json", {"command": "deeplab run voc_r50_d8 --data-root 'my data'"})
-    assert run_command(folder) == ["run", "voc_r50_d8", "--data-root", "my data"]
+def test_an_outcome_becomes_a_result_unless_a_runner_waits_for_it(make_run, capsys):
+    config = make_run(name="outcome.json")
+    facts = read_json(config.folder / "outcome.json")
+    with locked(config.folder / "lock"):
+        save_outcome(config.folder, facts)
+        assert finished_result(config) is None and capsys.readouterr().out == ""
+    save_outcome(config.folder, facts)
+    assert finished_result(config) == facts and "row is done" in capsys.readouterr().out
 
 
-def test_the_outcome_says_its_command_unless_a_runner_waits_for_it(tmp_path, capsys):
-    save_outcome(tmp_path / "a", {"command": "deeplab run voc_r50_d8"})
-    assert "status and report count: deeplab run voc_r50_d8" in capsys.readouterr().out
-    with locked(tmp_path / "b/lock"):
-        save_outcome(tmp_path / "b", {"command": "deeplab run voc_r50_d8"})
-    assert capsys.readouterr().out == ""
+def test_an_outcome_of_code_that_changed_meanwhile_is_no_result(make_run, mark):
+    config = make_run(name="outcome.json")
+    facts = read_json(config.folder / "outcome.json")
+    mark["code"] = "3"
+    with pytest.raises(UsageError, match="E-CHANGED(.|\n)*found: code"):
+        save_outcome(config.folder, facts)
+    assert finished_result(config) is None
 
 
 def test_a_faulty_entry_is_no_concern_of_runs_of_the_table(make_run, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ import torch
 
 from deeplab.data.catalog import DATASETS
 from deeplab.runs import fingerprint as module
-from deeplab.runs import run_row
+from deeplab.runs import begin
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import changed, digest, fingerprint, noted, surroundings
 from deeplab.support.errors import DataError
@@ -240,7 +240,7 @@ def test_every_module_that_a_run_imports_is_decisive_or_known_not_to_be():
     harmless = {"data.root", "runs.evidence", "miniature.backbone", "miniature.mark",
                 "miniature.scenes", "miniature.twins", "prepare.suspect", "runs.given",
                 "runs.launch", "runs.outcome", "runs.parameters", "runs.peak", "runs.records",
-                "runs.shared",
+                "runs.begin", "runs.fingerprint", "runs.result", "runs.status", "runs.shared",
                 "training.checkpoint", "training.failures", "training.runlog",
                 "training.signals", "weights.files", "weights.labels", "weights.safety",
                 "model.weights", "weights.published"}
@@ -270,9 +270,9 @@ def test_a_digest_sees_values_and_not_the_order_of_keys():
 
 
 def test_a_run_looks_at_its_files_again_when_it_ends(small):
-    before = run_row._mark(small)
+    before = begin.current_mark(small)
     (small.data_root / "cityscapes/gtFine/val/ulm/0_gtFine_labelIds.png").write_bytes(b"corrected")
-    assert changed(before, run_row._mark(small)) == ["data"]
+    assert changed(before, begin.current_mark(small)) == ["data"]
 
 
 def test_surroundings_name_the_gpu_and_its_settings_and_none_on_a_cpu(monkeypatch):

@@ -14,6 +14,7 @@ from small_table import (KILLED, ROWS, command, config_of, draw_twins, environme
 
 from deeplab.runs import experiment, run_row
 from deeplab.runs import rank as rank_module
+from deeplab.runs.config import RunConfig
 from deeplab.support.errors import UsageError
 from deeplab.support.files import read_json
 
@@ -47,7 +48,7 @@ def finish(config):
     quick_rows()
     experiment.launch = None  # nothing is left to start
     os.environ["OMP_NUM_THREADS"] = "2"  # one for each of the two processes
-    run_row.run_row(config)
+    run_row.run_row(RunConfig.of(**config.parameters))  # of the shrunk profile, as the ranks
 
 
 def test_two_processes_train_a_row_and_one_finishes_it_whoever_was_killed(data_root, tmp_path):
@@ -106,7 +107,7 @@ def test_two_machines_train_one_row_with_the_commands_of_the_readme(data_root, t
              "--rdzv-id", "voc_r50_d16", "-m", "deeplab.runs.rank",
              json.dumps(config.parameters)]
     for more, code in (({"TEST_RANK": "1=step:6"}, 1), ({}, 0)):
-        nodes = [subprocess.Popen(words, env=environment(**more)) for _ in range(2)]
+        nodes = [subprocess.Popen(words, env=environment(TEST_QUICK="1", **more)) for _ in range(2)]
         assert [node.wait(timeout=200) for node in nodes] == [code, code]
     for each in (whole, config):
         assert in_child(finish, each) == 0

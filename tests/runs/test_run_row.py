@@ -16,7 +16,7 @@ from small_table import (CHAIN, KILLED, POINTS, ROWS, command, config_of, damage
                          newest_step, reference_digests, row_digest, run_digest, shrink)
 
 from deeplab.report.results import collect
-from deeplab.runs import fingerprint, notebook, run_row
+from deeplab.runs import begin, fingerprint, notebook, run_row
 from deeplab.support.errors import DataError, KernelDied, LockedError, Stopped, UsageError
 from deeplab.support.files import read_json, write_json
 from deeplab.support.locks import is_locked, locked
@@ -141,7 +141,7 @@ def test_a_move_aside_that_was_killed_is_finished(data_root, tmp_path):
     folder = tmp_path / "seed0"
     write_json(folder / "run.json", {})
     write_json(folder / "checkpoints/checkpoints.json", [])
-    real = run_row.replace_file
+    real = begin.replace_file
     moved = []
 
     def replace_once(source, target):
@@ -149,14 +149,14 @@ def test_a_move_aside_that_was_killed_is_finished(data_root, tmp_path):
             raise KeyboardInterrupt
         moved.append(source.name)
         real(source, target)
-    run_row.replace_file = replace_once
+    begin.replace_file = replace_once
     try:
         with pytest.raises(KeyboardInterrupt):
-            run_row._set_aside(folder, "abc")
+            begin.set_aside(folder, "abc")
     finally:
-        run_row.replace_file = real
+        begin.replace_file = real
     assert moved == ["checkpoints"] and (folder / "run.json").exists()
-    run_row._set_aside(folder, "abc")
+    begin.set_aside(folder, "abc")
     assert list(folder.iterdir()) == []
 
 
@@ -182,7 +182,7 @@ def start_against_another(config, number):
         raise Stopped("E-STOPPED")
 
     run_row.execute, start = write, time.monotonic()
-    run_row.software = run_row.fingerprint = lambda *arguments: {}
+    begin.software = begin.fingerprint = lambda *arguments: {}
     try:
         run_row.run_row(config)
     except LockedError as error:

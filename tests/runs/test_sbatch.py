@@ -11,6 +11,7 @@ from deeplab.planning.plan import plan
 from deeplab.planning.request import MARGIN, job_request
 from deeplab.runs.config import RunConfig
 from deeplab.runs.sbatch import JobRequest, sbatch_script
+from deeplab.support.errors import UsageError
 
 REQUEST = JobRequest(hours=2.01, cores=5, memory_gb=23, gpus=2, gpu_type="a100", reason="because")
 
@@ -71,11 +72,27 @@ def test_a_task_runs_its_row_and_queues_itself_again_only_when_it_was_stopped(
     done = run_script(sbatch_script(runs, REQUEST), tmp_path, task=task, code=code)
     assert done.returncode == code
     asked = (tmp_path / "asked-srun").read_text().splitlines()
-    assert asked[:2] == ["bash", "-c"] and asked[4].endswith("/deeplab")
-    assert asked[5:] == runs[task].command
+    assert asked[:4] == ["--nodes=1", "--ntasks=1", "bash", "-c"]
+    assert asked[6].endswith("/deeplab") and asked[7:] == runs[task].command
     assert (tmp_path / "asked-scontrol").exists() == (code == 75)
     if code == 75:
         assert (tmp_path / "asked-scontrol").read_text() == "requeue 7_1\n"
+
+
+def test_a_row_on_two_machines_asks_for_half_of_its_gpus_on_each(tmp_path):
+    runs = configs("voc_r50_d8", profile="full", gpus=8, results_root=tmp_path)
+    request = job_request(runs, nodes=2)
+    script = sbatch_script(runs, request)
+    assert {"--nodes=2", "--ntasks-per-node=1", "--gres=gpu:4", "--cpus-per-task=20"} <= set(
+        directives(script))
+    assert "--nnodes 2 --nproc-per-node 4" in script
+    done = run_script(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "asked-srun").read_text().splitlines()[7:] == runs[0].command
+    done = run_script(script, tmp_path, code=75)  # the ranks stopped: nothing follows
+    assert done.returncode == 75 and "deeplab.runs.launch" in (tmp_path / "asked-srun").read_text()
+    with pytest.raises(UsageError, match="E-NODES(.|\n)*8 ranks(.|\n)*a multiple of 3"):
+        job_request(runs, nodes=3)
 
 
 def test_a_folder_that_the_node_does_not_see_is_said_first(tmp_path):

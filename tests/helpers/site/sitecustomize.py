@@ -19,11 +19,14 @@ if IS_DEEPLAB and ROW:
 rank, _, point = os.environ.get("TEST_RANK", "").partition("=")
 if "deeplab.runs.rank" in sys.orig_argv and os.environ.get("RANK") == rank:
     os.environ["DEEPLAB_CRASH"] = point
-if IS_DEEPLAB and ROW and "TEST_QUICK" in os.environ:
+IS_RANK = "deeplab.runs.rank" in sys.orig_argv and "RANK" in os.environ
+if (IS_DEEPLAB and ROW or IS_RANK) and "TEST_QUICK" in os.environ:
     sys.path.append(str(Path(__file__).parents[1]))
-    from small_table import quick_rows
+    from small_table import quick_rows, slow_down
 
     quick_rows()
+    if IS_RANK:
+        slow_down()
 elif any(word.startswith(("deeplab", "ipykernel")) for word in sys.orig_argv):
     from deeplab.profiles import PROFILES
 
