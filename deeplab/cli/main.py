@@ -85,7 +85,8 @@ def run(row: str, again: bool, **given: Any) -> None:
 @click.option("--dry-run", is_flag=True, help="print what would be started, and end")
 def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, again: bool,
           cluster: str | None, directives: tuple[str, ...], gpu: str | None,
-          gpu_type: str | None, nodes: int, print_sbatch: bool, dry_run: bool, **given: Any) -> None:
+          gpu_type: str | None, nodes: int, print_sbatch: bool, dry_run: bool,
+          **given: Any) -> None:
     """Run many rows (all, if none are named), then write the report."""
     from deeplab.report.report import make_report
     from deeplab.runs.batch import run_rows, without_stale

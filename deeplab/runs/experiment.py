@@ -22,6 +22,7 @@ from deeplab.miniature.backbone import miniature_backbone
 from deeplab.miniature.mark import refuse_drawn
 from deeplab.miniature.twins import miniature
 from deeplab.prepare.suspect import check_splits
+from deeplab.runs.begin import begin_alone
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import check_gpus, check_shared, check_training, device_of
 from deeplab.runs.launch import launch

@@ -46,7 +46,8 @@ class JobRequest:
     @property
     def directives(self) -> list[str]:
         """The lines of a job script, without `#SBATCH`."""
-        return [f"--nodes={self.nodes}", "--ntasks-per-node=1", f"--cpus-per-task={self.cores}", f"--mem={self.memory_gb}G",
+        return [f"--nodes={self.nodes}", "--ntasks-per-node=1",
+                f"--cpus-per-task={self.cores}", f"--mem={self.memory_gb}G",
                 f"--time={self.walltime}", *self.gres]
 
 
