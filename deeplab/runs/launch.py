@@ -131,7 +131,8 @@ def process_group(folder: Path, *, device: str = "cpu",
         if not any(word in str(error).lower() for word in LOST_RANK):
             raise
         raise ResourceError.of(
-            "E-RANK", f"rank {os.environ['RANK']} lost another one, which died or hung", file=folder,
+            "E-RANK", f"rank {os.environ['RANK']} lost another one, which died or hung",
+            file=folder,
             found=str(error).strip().splitlines()[0],
             do="the same commands go on from the last checkpoint") from error
 
