@@ -18,8 +18,10 @@ from torch import nn
 from deeplab.model.network import build_model
 from deeplab.planning.memory import GIB
 from deeplab.table.rows import load_rows
-from deeplab.training.loop import Training, TrainingSettings, train_step
+from deeplab.training.loop import train_step
 from deeplab.training.ranks import SINGLE_PROCESS
+from deeplab.training.session import Training
+from deeplab.training.settings import TrainingSettings
 
 WARM_UP = 3  # steps in which cuDNN chooses its kernels and memory is taken
 PASSES = 3  # a training step computes as much as three forward passes

@@ -15,7 +15,8 @@ from torch import nn
 
 from deeplab.model.network import build_model
 from deeplab.table.rows import load_rows
-from deeplab.training.loop import TrainingSettings, train_step
+from deeplab.training.loop import train_step
+from deeplab.training.settings import TrainingSettings
 from deeplab.training.recipe import make_optimizer
 
 CROP, BATCH = 256, 2

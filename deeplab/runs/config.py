@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FIRST_WEIGHTS = {"demo": "miniature", "small": "miniature", "full": "v1c"}  # of the backbone
 EPOCHS_BETWEEN_EVALUATIONS = 10  # full profile: ssseg evaluates every 10 epochs and at the last
-CHECKPOINTS_PER_EVALUATION = 4  # of a shortened run; the full one saves every epoch
+CHECKPOINTS_PER_EVALUATION = 4  # of a shortened run; the full one saves by time
 PAPER_BATCH = 16  # images, of most rows of the paper; a profile's batch stands for it
 
 
@@ -169,9 +169,9 @@ class RunConfig(Parameters):
         return EPOCHS_BETWEEN_EVALUATIONS * max(1, num_images // self.batch_size)
 
     def checkpoint_every(self, num_images: int) -> int:
-        """Steps between checkpoints: an epoch of the full recipe, less of a shortened one."""
+        """Steps between checkpoints; the full recipe saves by time, and before evaluations."""
         return max(1, self.evaluate_every(num_images) // (
-            CHECKPOINTS_PER_EVALUATION if self.profile.steps else EPOCHS_BETWEEN_EVALUATIONS))
+            CHECKPOINTS_PER_EVALUATION if self.profile.steps else 1))
 
 
 def given_parameters(names: dict[str, Any]) -> dict[str, Any]:

@@ -34,8 +34,9 @@ from deeplab.support.machine import loader_count
 from deeplab.support.scores import rounded
 from deeplab.support.signals import die_with_parent
 from deeplab.training.checkpoint import Checkpoints
-from deeplab.training.loop import TrainingSettings, train
+from deeplab.training.loop import train
 from deeplab.training.ranks import SINGLE_PROCESS, Ranks
+from deeplab.training.settings import TrainingSettings
 from deeplab.weights.files import load_weights
 from deeplab.weights.labels import labels_of
 from deeplab.weights.published import backbone_file

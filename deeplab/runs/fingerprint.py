@@ -42,7 +42,7 @@ DECISIVE = (
     "support/decode.py",  # which decoder, and in which mode
     "support/listing.py",  # which files there are, and which id is whose
     *(f"evaluation/{name}.py" for name in ("metrics", "upsample", "inference")),
-    *(f"training/{name}.py" for name in ("recipe", "loss", "loop", "ranks")))
+    *(f"training/{name}.py" for name in ("settings", "recipe", "loss", "loop", "session", "ranks")))
 PACKAGE = Path(__file__).parents[1]
 NOTEBOOK = PROJECT / "notebooks" / "row.ipynb"
 

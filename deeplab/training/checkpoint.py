@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_map_only
 
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import CheckpointError
@@ -120,6 +121,11 @@ def training_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer,
     if device.startswith("cuda"):
         state["cuda_rng"] = ranks.gathered(torch.cuda.get_rng_state())
     return state
+
+
+def snapshot(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `state` on the CPU: it can be written while the training changes the original."""
+    return tree_map_only(torch.Tensor, lambda tensor: tensor.detach().to("cpu", copy=True), state)
 
 
 def restore_training(state: Mapping[str, Any], model: torch.nn.Module,

@@ -25,7 +25,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from torch.utils.data import DataLoader
 from deeplab.data.sampling import EpochBatches, TrainSamples
 from deeplab.evaluation.metrics import Evaluation
 from deeplab.model.network import DeepLabV3
+from deeplab.support.background import Background
 from deeplab.support.crash import crash_point
 from deeplab.support.cuda import cuda_mode
 from deeplab.support.errors import UsageError
@@ -45,52 +45,17 @@ from deeplab.support.machine import shorten_loader_sockets
 from deeplab.support.signals import die_with
 from deeplab.support.streams import LateValues, prefetched
 from deeplab.support.torch_errors import translate_torch_errors
-from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
-from deeplab.training.failures import check_finite, check_weights
+from deeplab.training.checkpoint import Checkpoints, restore_training
+from deeplab.training.failures import check_finite
 from deeplab.training.ranks import SINGLE_PROCESS, Ranks
-from deeplab.training.recipe import Losses, make_optimizer, poly_lr, segmentation_loss, set_lr
+from deeplab.training.recipe import Losses, poly_lr, segmentation_loss, set_lr
 from deeplab.training.runlog import RunLog
+from deeplab.training.session import Evaluate, Training
+from deeplab.training.settings import TrainingSettings
 from deeplab.training.signals import StopRequest
 
-Evaluate = Callable[[DeepLabV3, Callable[[int, int], None]], Evaluation]
 TRAINER_LOCK_SECONDS = 15  # seconds; the loaders of a killed training may hold its lock for up to 5
 SHOWN_LOSSES = 5  # of the steps before a divergence, in its message
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Everything that decides how a training goes, beside network and data."""
-
-    seed: int
-    batch_size: int  # images per step over all processes
-    total_steps: int  # length of the poly schedule
-    stop_step: int  # steps to do now; below total_steps for a run that is cut short
-    base_lr: float
-    weight_decay: float
-    evaluate_every: int  # steps; the last step is always evaluated
-    checkpoint_every: int  # steps
-    log_every: int  # steps
-    device: str = "cpu"
-    amp: bool = False  # mixed precision (float16 with loss scaling) on CUDA
-    label_step: int = 1  # the loss sees every so many-th row and column of the label
-    workers: int = 0  # processes that decode and augment; the samples are the same for any number
-
-    def is_evaluated(self, step: int) -> bool:
-        """Whether the network is evaluated after `step` steps."""
-        return step == self.stop_step or (step > 0 and step % self.evaluate_every == 0)
-
-    def is_saved(self, step: int) -> bool:
-        """Whether a checkpoint is written after `step` steps."""
-        return self.is_evaluated(step) or step % self.checkpoint_every == 0
-
-    def is_logged(self, step: int) -> bool:
-        """Whether the log gets the loss of step number `step`."""
-        return step % self.log_every == 0 or step == self.stop_step
-
-    def left_unread(self, step: int) -> int:
-        """Losses that may wait after `step` steps: the newest one, while CUDA computes it."""
-        waits = self.is_logged(step) or self.is_saved(step)
-        return 1 if self.device.startswith("cuda") and not waits else 0
 
 
 def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *, folder: Path,
@@ -107,11 +72,11 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *
     """
     alone = (locked(folder / TRAINER, patience=TRAINER_LOCK_SECONDS) if ranks.is_first
              else nullcontext())
-    with (StopRequest() as stop, alone, cuda_mode(training=True),
+    with (StopRequest() as stop, alone, Background() as writer, cuda_mode(training=True),
           translate_torch_errors(f"a step of {settings.batch_size} images", settings.workers)):
         torch.manual_seed(settings.seed + ranks.rank)
         checkpoints = Checkpoints(folder / "checkpoints", identity)
-        run = Training(model, settings, ranks)
+        run = Training(model, settings, ranks, writer)
         state = ranks.in_turn(checkpoints.load)
         if state:
             restore_training(state, model, run.optimizer, run.scaler, ranks, settings.device)
@@ -124,50 +89,22 @@ def train(model: DeepLabV3, samples: TrainSamples, settings: TrainingSettings, *
             lr = poly_lr(step, base_lr=settings.base_lr, total_steps=settings.total_steps)
             losses = train_step(run.network, run.optimizer, run.scaler, image, label, lr=lr,
                                 settings=settings)
-            step, asked = step + 1, False
+            step, asked, due = step + 1, False, False
             crash_point("step")
             unread.append((step, lr, LateValues(losses.total, losses.aux)))
             while len(unread) > settings.left_unread(step):
                 number, lr, values = unread.popleft()
-                loss, aux, asked = ranks.mean(*values.read(), stop.requested)
+                loss, aux, asked, due = ranks.mean(*values.read(), stop.requested, run.is_due)
                 recent = check_finite([*recent, loss][-SHOWN_LOSSES:], step=number, lr=lr)
             if settings.is_logged(step):
                 log.loss(step, lr=lr, loss=loss, loss_aux=aux)
-            if settings.is_saved(step) or asked:  # before an evaluation, which it may outlive
+            if settings.is_saved(step) or asked or due:  # before an evaluation, which may end
                 run.save(checkpoints, step, log)
             if asked:
+                writer.wait()
                 raise stop.stopped(step, settings.total_steps)
             if settings.is_evaluated(step):
                 evaluation = run.evaluated(evaluate, step, stop, log)
-        return evaluation
-
-
-class Training:
-    """A network in training, its optimiser and its gradient scaler, for one of the `ranks`."""
-
-    def __init__(self, model: DeepLabV3, settings: TrainingSettings, ranks: Ranks):
-        self.model, self.ranks, self.total_steps = model, ranks, settings.total_steps
-        self.device = settings.device
-        model.to(settings.device, memory_format=torch.channels_last).train()
-        self.network = ranks.wrapped(model, settings.device)
-        self.optimizer = make_optimizer(model, base_lr=settings.base_lr,
-                                        weight_decay=settings.weight_decay)
-        self.scaler = torch.amp.GradScaler(settings.device, enabled=settings.amp)
-
-    def save(self, checkpoints: Checkpoints, step: int, log: RunLog) -> None:
-        """Write a checkpoint after `step` steps; raises `DivergedError` for infinite weights."""
-        check_weights(self.model, step)
-        state = training_state(self.model, self.optimizer, self.scaler, self.ranks,
-                               self.device)
-        if self.ranks.is_first:
-            checkpoints.save(step, state | log.position)
-
-    def evaluated(self, evaluate: Evaluate, step: int, stop: StopRequest,
-                  log: RunLog) -> Evaluation:
-        """The evaluation after `step` steps, logged; raises `Stopped` when asked to stop."""
-        self.ranks.share_buffers(self.model)
-        evaluation = evaluate(self.model, stop.watch(step, self.total_steps))
-        log.evaluation(step, evaluation)
         return evaluation
 
 

@@ -10,8 +10,10 @@ from deeplab.model.network import build_model
 from deeplab.planning.memory import WORKSPACE, training_memory
 from deeplab.runs.config import RunConfig
 from deeplab.table.rows import get_row
-from deeplab.training.loop import Training, TrainingSettings, batches, train_step
+from deeplab.training.loop import batches, train_step
 from deeplab.training.ranks import SINGLE_PROCESS
+from deeplab.training.session import Training
+from deeplab.training.settings import TrainingSettings
 
 IMAGES, CROP = 4, 512
 

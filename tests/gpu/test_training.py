@@ -7,8 +7,9 @@ import torch
 from conftest import DEVICE
 
 from deeplab.support.errors import DeeplabError
-from deeplab.training.loop import Training, batches, train_step
+from deeplab.training.loop import batches, train_step
 from deeplab.training.ranks import SINGLE_PROCESS
+from deeplab.training.session import Training
 
 STEPS = 20
 CLOSE = 0.05  # of a loss: float16 keeps three digits, and twenty steps add up their roundings

@@ -17,8 +17,9 @@ from deeplab.data.sampling import TrainSamples
 from deeplab.evaluation.inference import evaluate
 from deeplab.model.network import DeepLabV3
 from deeplab.training.checkpoint import Checkpoints
-from deeplab.training.loop import TrainingSettings, train
+from deeplab.training.loop import train
 from deeplab.training.ranks import SINGLE_PROCESS
+from deeplab.training.settings import TrainingSettings
 
 torch.set_num_threads(1)
 CLASSES, SIZE, CROP = 4, 48, 32
