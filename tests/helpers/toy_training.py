@@ -66,8 +66,8 @@ def toy_settings(**changes) -> TrainingSettings:
     return TrainingSettings(**facts | changes)
 
 
-def toy_train(folder: Path, *, ranks=SINGLE_PROCESS, scored: int = 5, model=None, data=None, identity=None,
-              **changes):
+def toy_train(folder: Path, *, ranks=SINGLE_PROCESS, scored: int = 5, model=None, data=None,
+              identity=None, **changes):
     """Train in `folder`; `scored` images are evaluated, none for 0."""
     model, data = model or toy_model(), data or ToySet()
     settings, scores = toy_settings(**changes), ToySet(max(1, scored), seed=1)
