@@ -74,13 +74,14 @@ class Checkpoints:
         """The newest state that is whole, or None if there is none yet.
 
         A damaged file is renamed to `*.bad`. Raises `CheckpointError`: E-CKPT if all that are
-        listed are damaged, E-OTHER-RUN if the checkpoint belongs to another run.
+        listed are damaged or one is listed that `save` has not written, E-OTHER-RUN if the
+        checkpoint belongs to another run.
         """
         entries = self.entries()
         for entry in reversed(entries):
             path = self.folder / entry["file"]
             if path.is_file() and sha256(path) == entry["sha256"]:
-                state = torch.load(path, map_location="cpu", weights_only=True)
+                state = _loaded(path, entry["step"])
                 self._check_identity(state["identity"], path)
                 return state
             if path.is_file():
@@ -101,6 +102,27 @@ class Checkpoints:
                 found=", ".join(f"{key}={found.get(key)}" for key in different),
                 expected=", ".join(f"{key}={self.identity[key]}" for key in different),
                 do="run it as it was started, or choose another folder with --results")
+
+
+def _loaded(path: Path, step: int) -> dict[str, Any]:
+    """The state in a file that fits its SHA-256; raises `CheckpointError` (E-CKPT) if it is none.
+
+    Whoever wrote the digest may be a stranger, too.
+    """
+    found = "another structure"
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if isinstance(state, dict) and isinstance(state.get("identity"), dict) and (
+                state.get("step") == step):
+            return state
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # torch raises almost anything for what it did not write
+        found = type(error).__name__
+    raise CheckpointError.of(
+        "E-CKPT", "this is no checkpoint of a training", file=path, found=found,
+        expected=f"the state after step {step}",
+        do="delete this folder to start the run from zero; do not use a stranger's")
 
 
 def _is_entry(entry: Any) -> bool:
@@ -131,10 +153,21 @@ def snapshot(state: Mapping[str, Any]) -> dict[str, Any]:
 def restore_training(state: Mapping[str, Any], model: torch.nn.Module,
                      optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler,
                      ranks: Ranks, device: str) -> None:
-    """Put a saved training state back in place, for a training on `device`."""
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    scaler.load_state_dict(state["scaler"])
+    """Put a saved training state back in place, for a training on `device`.
+
+    Raises `CheckpointError` (E-CKPT) for a state that is not of this network.
+    """
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        scaler.load_state_dict(state["scaler"])
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "state_dict" not in str(error):
+            raise  # of memory, of a device
+        raise CheckpointError.of(
+            "E-CKPT", "the state of a checkpoint is not that of this network",
+            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            do="delete the folder of the checkpoints to start the run from zero") from error
     torch.set_rng_state(state["torch_rng"][ranks.rank])
     if device.startswith("cuda") and "cuda_rng" in state:
         torch.cuda.set_rng_state(state["cuda_rng"][ranks.rank])

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from deeplab.support.errors import CheckpointError
-from deeplab.support.files import read_json, write_json
-from deeplab.training.checkpoint import Checkpoints
+from deeplab.support.files import read_json, sha256, write_json
+from deeplab.training.checkpoint import Checkpoints, restore_training, training_state
+from deeplab.training.ranks import SINGLE_PROCESS
 
 IDENTITY = {"row_id": "voc_r50_d8", "seed": 0}
 
@@ -88,12 +89,11 @@ def test_a_checkpoint_that_runs_code_is_not_loaded(folder):
         def __reduce__(self):
             return print, ("run!",)
 
-    from deeplab.support.files import sha256, write_json
     path = folder / "step-0000020.pt"
     torch.save({"identity": Evil(), "step": 20}, path)
     write_json(folder / "checkpoints.json",
                [{"step": 20, "file": path.name, "sha256": sha256(path)}])
-    with pytest.raises(Exception, match="(?i)weights.?only|unsupported"):
+    with pytest.raises(CheckpointError, match="E-CKPT(?s:.*)found: UnpicklingError"):
         Checkpoints(folder, IDENTITY).load()
 
 
@@ -115,3 +115,40 @@ def test_files_that_the_manifest_does_not_name_stay(folder):
     Checkpoints(folder, IDENTITY).save(30, {})
     assert sorted(path.name for path in folder.glob("step-*")) == [
         "step-0000020.pt", "step-0000030.pt", "step-best.pt"]
+
+
+class Program:
+    """What pickle would run while it loads."""
+
+    def __reduce__(self):
+        return print, ("RAN",)
+
+
+@pytest.mark.parametrize("state", [
+    [1], {"step": 20}, {"identity": IDENTITY}, {"identity": [], "step": 20},
+    {"identity": IDENTITY, "step": 30}, {"identity": IDENTITY, "step": 20, "x": Program()},
+    b"no torch file"])
+def test_what_save_has_not_written_is_refused_even_with_the_right_digest(folder, capsys, state):
+    newest = folder / "step-0000020.pt"
+    if isinstance(state, bytes):
+        newest.write_bytes(state)
+    else:
+        torch.save(state, newest)
+    entries = read_json(folder / "checkpoints.json")
+    entries[-1]["sha256"] = sha256(newest)
+    write_json(folder / "checkpoints.json", entries)
+    with pytest.raises(CheckpointError, match="E-CKPT this is no checkpoint of a training"):
+        Checkpoints(folder, IDENTITY).load()
+    assert newest.exists() and "RAN" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part, value", [
+    ("model", {"weight": torch.zeros(3)}), ("model", []), ("optimizer", {}), ("model", None),
+    ("optimizer", {"state": {}, "param_groups": [1, 2, 3]})])
+def test_a_state_of_another_network_is_refused(part, value):
+    model = torch.nn.Linear(2, 2)
+    parts = (model, torch.optim.SGD(model.parameters(), lr=0.1), torch.amp.GradScaler("cpu"))
+    state = training_state(*parts, SINGLE_PROCESS, "cpu")
+    restore_training(state, *parts, SINGLE_PROCESS, "cpu")
+    with pytest.raises(CheckpointError, match="E-CKPT the state of a checkpoint is not that of"):
+        restore_training(state | {part: value}, *parts, SINGLE_PROCESS, "cpu")
