@@ -23,9 +23,10 @@ from torch import Tensor
 
 from deeplab.model.network import DeepLabV3, ModelRow
 from deeplab.model.weights import model_for, unwrap
-from deeplab.support.errors import CheckpointError
+from deeplab.support.errors import CheckpointError, UsageError
 from deeplab.support.files import atomic_write
 from deeplab.support.strict_json import parse
+from deeplab.table.row import PaperRow
 from deeplab.weights.labels import check_labels, labels_of
 from deeplab.weights.safety import (MOST_TENSORS, check_regular, check_tensors, check_torch_file,
                                     refused)
@@ -67,9 +68,16 @@ class WeightFile:
     def check_row(self, row: ModelRow) -> None:
         """Refuse a file that says it belongs to another row: `CheckpointError` (E-CKPT).
 
+        And any file for a row of the paper's tables: `UsageError` (E-ROW).
+
         It says so in its header, or by bearing the name of another row's published file. A
         file that says nothing passes; its keys and shapes are then all there is to check.
         """
+        if isinstance(row, PaperRow):
+            raise UsageError.of(
+                "E-ROW", "what a row of the paper's tables has learnt is scored by its own run",
+                found=row.row_id, expected="a row of the published table, or one of your own",
+                do=f"deeplab run {row.row_id}")
         if self.row_id is not None and self.row_id != row.row_id:
             raise CheckpointError.of(
                 "E-CKPT", "these weights belong to another row", file=self.path,

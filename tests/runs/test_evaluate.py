@@ -183,3 +183,14 @@ def test_the_command_converts(tmp_path, weights):
     wrong = CliRunner().invoke(main, ["weights", "convert", str(weights), str(tmp_path / "v"),
                                       "--row", "ade20k_r50_d16", "--profile", "small"])
     assert wrong.exit_code == 4 and not (tmp_path / "v").exists()
+
+
+@pytest.mark.parametrize("row_id", ["paper_t6_at8", "paper_t2_r50_block7"])
+def test_weights_for_a_row_of_the_papers_tables_are_refused(row_id, data_root, weights):
+    for words in (["evaluate", row_id, "--weights", str(weights), "--profile", "small",
+                   "--data-root", str(data_root)],
+                  ["evaluate", row_id, "--weights", "published"]):
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 2 and "Traceback" not in done.output
+        assert ("E-ROW what a row of the paper's tables" in done.output
+                or f"E-WEIGHTS no weights of row {row_id} are published" in done.output)
