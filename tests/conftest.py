@@ -1,11 +1,16 @@
-"""For every test: servers on 127.0.0.1 are asked directly, whatever proxy the machine has; GPUs are hidden."""
+"""For every test: no proxy for servers on 127.0.0.1, whatever the machine has; GPUs are hidden."""
 
 import os
+from pathlib import Path
 
 import pytest
 from dataset_trees import Tree
 
-os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tests mean the CPU, also where there is a GPU
+
+def pytest_configure(config):
+    """Tests mean the CPU, also where there is a GPU; only those of a GPU, run alone, see it."""
+    if not all("gpu" in Path(word.partition("::")[0]).parts for word in config.args):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(autouse=True)

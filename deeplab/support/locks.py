@@ -1,10 +1,10 @@
 """One writer at a time: lock files that the kernel frees on any death, so that none is stale."""
 
 import contextlib
-import fcntl
 import os
 import re
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +14,11 @@ from typing import IO
 from deeplab.support.errors import LockedError, ResourceError
 from deeplab.support.files import disk_errors
 from deeplab.support.own import no_link, regular_itself
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
 
 TRAINER = "trainer.lock"  # in a run's folder: held by the process that trains, and names it
 LOCK_SECONDS, RETRY_SECONDS = 0.3, 0.03  # `is_locked` elsewhere holds a lock for an instant
@@ -25,8 +30,12 @@ def locked(path: Path, *, wait: bool = False, patience: float = LOCK_SECONDS) ->
 
     Otherwise an owner is given `patience` seconds to end. Raises `LockedError` (E-LOCKED)
     naming the one that still holds it, and `ResourceError`: E-WRITE where the file cannot be made,
-    E-LOCK where the file system has no locks.
+    E-LOCK where the file system, or Windows, has no locks.
     """
+    if fcntl is None:
+        raise ResourceError.of(
+            "E-LOCK", "this system has no locks of files, without which no run is safe",
+            found=sys.platform, expected="Linux or macOS", do="run this in WSL2 on Windows")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8", opener=no_link)
@@ -59,6 +68,8 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     with file:
+        if fcntl is None:
+            return False
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:

@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-# Ctrl-C, kill, a closed terminal, preemption
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+# Ctrl-C, kill, a closed terminal, preemption; Windows has the first two
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+                if hasattr(signal, name))
+HANGUP = getattr(signal, "SIGHUP", None)
 PARENT = "DEEPLAB_PARENT"  # names the process with which a child wants to end
 KERNEL_PARENT = "JPY_PARENT_PID"  # in which Jupyter names the process that started a kernel
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -25,7 +27,7 @@ def signal_handler(handler: Callable[[int, FrameType | None], object]) -> Iterat
     cannot be caught; then nothing is.
     """
     def take(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
+        if number == HANGUP:
             _leave_terminal()
         handler(number, frame)
 
@@ -40,7 +42,7 @@ def signal_handler(handler: Callable[[int, FrameType | None], object]) -> Iterat
 
 
 def _is_ignored(number: int) -> bool:
-    return number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
+    return number == HANGUP and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _leave_terminal() -> None:
