@@ -18,8 +18,9 @@ import json
 import matplotlib
 matplotlib.use("Agg")
 names = {}
-cells = json.load(open("notebooks/solutions/02_atrous_convolution.ipynb", encoding="utf-8"))["cells"]
-for cell in cells:
+with open("notebooks/solutions/02_atrous_convolution.ipynb", encoding="utf-8") as file:
+    notebook = json.load(file)
+for cell in notebook["cells"]:
     if cell["cell_type"] == "code":
         exec("".join(cell["source"]), names)
 print("lesson done")
