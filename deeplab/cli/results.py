@@ -11,7 +11,8 @@ from deeplab.cli.options import PROFILE, RESULTS, say
 @click.command()
 @PROFILE
 @RESULTS
-def report(profile: str, results_root: Path | None) -> None:
+@click.option("--open", "is_opened", is_flag=True, help="show the page in the browser")
+def report(profile: str, results_root: Path | None, is_opened: bool) -> None:
     """Rebuild tables, figures and reports from the results that are there."""
     from deeplab.profiles import get_profile
     from deeplab.report.paper import PaperReport, make_paper_page
@@ -19,9 +20,13 @@ def report(profile: str, results_root: Path | None) -> None:
     from deeplab.support.folders import results_folder
     from deeplab.support.errors import DataError
     root, name = results_root or results_folder(), get_profile(profile).name
-    say(make_report(root, name))
+    pages = [make_report(root, name)]
     if PaperReport.of(profile=name, results_root=str(root)).entries:
-        say(make_paper_page(root, name))
+        pages.append(make_paper_page(root, name))
+    for page in pages:
+        say(page)
+        if is_opened:
+            click.launch(page.as_uri())
     damaged = Report.of(profile=name, results_root=str(root)).damaged
     for line in damaged:
         say(line, err=True)

@@ -1,4 +1,5 @@
-"""What `row.ipynb` draws (`run`, `tables`) and `report.ipynb` (`table`, `order`, `published`).
+"""What `row.ipynb` draws (`run`, `tables`) and `report.ipynb` (`table`, `order`, `published`,
+`gallery`).
 
 `gains` is for `paper.ipynb`.
 `plots` is the vocabulary of all figures, the lessons' too.

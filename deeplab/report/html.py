@@ -18,7 +18,21 @@ body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; background: white;
        font: 16px/1.5 system-ui, sans-serif; }}
 h1, h2 {{ line-height: 1.2; }}
 h2 {{ margin-top: 2.5rem; border-bottom: 1px solid #ddd; }}
-img {{ max-width: 100%; }}
+img {{ max-width: 100%; height: auto; }}
+.wide, .strip {{ overflow-x: auto; }}
+.strip {{ display: flex; gap: .6rem; scroll-snap-type: x proximity; padding-bottom: .6rem; }}
+.strip figure {{ flex: 0 0 10rem; margin: 0; scroll-snap-align: start; font-size: 13px; }}
+.strip img {{ width: 10rem; max-width: none; display: block; margin-bottom: 2px;
+             image-rendering: pixelated; border: 1px solid #ddd; }}
+.strip-title {{ margin: 1rem 0 .3rem; }}
+table {{ display: block; overflow-x: auto; }}
+.wide table {{ display: table; }}
+th[scope=row] {{ text-align: left; font-weight: normal; }}
+@media print {{
+  .strip {{ flex-wrap: wrap; }}
+  .wide, .strip, table {{ overflow: visible; }}
+  img, figure, tr {{ break-inside: avoid; }}
+}}
 table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .25rem .7rem; border-bottom: 1px solid #ddd; vertical-align: bottom; }}
 code {{ background: #f3f3f3; padding: 0 .2rem; }}

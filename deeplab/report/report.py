@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from deeplab.profiles import get_profile
+from deeplab.report.details import write_row_pages
 from deeplab.report.html import html_page
 from deeplab.report.results import collect, published_here, write_table
 from deeplab.runs.notebook import execute, publish_notebook
@@ -42,6 +43,7 @@ def make_report(results_root: Path | str, profile: str) -> Path:
     check_folder(folder)
     write_table(report.results_root, profile)
     atomic_write(folder / "table.md", report.page + "\n")
+    write_row_pages(report.entries)
     return executed_page(NOTEBOOK, folder, {"profile": profile,
                                             "results_root": str(report.results_root)})
 
