@@ -1,5 +1,7 @@
 """Row by row: what the seeds say about the published score, in words, and links to pages."""
 
+import os
+
 import nbformat
 import pytest
 from scipy.stats import ttest_1samp
@@ -10,7 +12,8 @@ from deeplab.report.details import PAGE, details, interval, published_text, writ
 def run(miou, seed=0, profile="full", **facts):
     return {"row_id": "voc_r50_d8", "dataset": "voc", "profile": profile, "seed": seed,
             "miou": miou, "published_miou": 77.72, "minutes": 1.25, "device": "cpu",
-            "gpu": None, "torch": "2", "commit": "abc", "dirty": True, "deviations": [9, 10]} | facts
+            "gpu": None, "torch": "2", "commit": "abc", "dirty": True,
+            "deviations": [9, 10]} | facts
 
 
 @pytest.mark.parametrize("scores, words", [
@@ -55,7 +58,6 @@ def test_a_page_is_made_again_only_for_a_newer_notebook_and_a_broken_one_has_non
     assert not (tmp_path / PAGE).exists()
     (tmp_path / PAGE).write_text("newer")
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "notebook.ipynb")
-    import os
     os.utime(tmp_path / "notebook.ipynb", (1, 1))
     write_row_pages([entry])
     assert (tmp_path / PAGE).read_text() == "newer"
