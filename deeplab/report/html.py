@@ -28,6 +28,7 @@ img {{ max-width: 100%; height: auto; }}
 table {{ display: block; overflow-x: auto; }}
 .wide table {{ display: table; }}
 th[scope=row] {{ text-align: left; font-weight: normal; }}
+.wide td, .wide th {{ vertical-align: top; }}
 @media print {{
   .strip {{ flex-wrap: wrap; }}
   .wide, .strip, table {{ overflow: visible; }}
