@@ -13,11 +13,10 @@ from urllib.parse import quote
 
 from deeplab.report.html import html_page
 from deeplab.runs.deviations import DEVIATIONS
-from deeplab.support.errors import DeeplabError
 from deeplab.support.files import atomic_write
 from deeplab.table.verdict import is_comparable, tolerance
 
-PAGE = "row.html"  # beside notebook.ipynb
+PAGE, NOTEBOOK = "row.html", "notebook.ipynb"  # in the folder of a run
 LEVEL = 0.95  # of the interval for the mean over seeds
 HEADINGS = ("row and its pages", "mIoU (%), seeds", "against the published", "minutes",
             "made on", "departures")
@@ -46,9 +45,8 @@ def _line(runs: Sequence[Mapping[str, Any]], folder: Path) -> str:
 
 
 def _link(run: Mapping[str, Any], folder: Path) -> str:
-    page = run["folder"] / PAGE
-    words = f"seed {run['seed']}"
-    if not page.exists():
+    page, words = run["folder"] / PAGE, f"seed {run['seed']}"
+    if not (run["folder"] / NOTEBOOK).is_file():
         return words
     return f'<a href="{quote(page.relative_to(folder).as_posix())}">{words}</a>'
 
@@ -103,14 +101,16 @@ def published_text(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write_row_pages(entries: Sequence[Mapping[str, Any]]) -> None:
-    """Make `row.html` of each executed notebook that is newer; raises `ResourceError`."""
+    """Make `row.html` of each executed notebook; raises `ResourceError`.
+
+    Each time anew: a page that was there may be a stranger's, and the report leads to it.
+    """
     for entry in entries:
-        notebook, page = entry["folder"] / "notebook.ipynb", entry["folder"] / PAGE
-        if not notebook.is_file() or (
-                page.exists() and page.stat().st_mtime >= notebook.stat().st_mtime):
+        notebook = entry["folder"] / NOTEBOOK
+        if not notebook.is_file():
             continue
         try:
             content = html_page(notebook)
-        except (DeeplabError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # a stranger's notebook that is none has no page
-        atomic_write(page, content)
+        except (ValueError, LookupError, TypeError, AttributeError):  # a stranger's, which is none
+            content = "<!DOCTYPE html><title>No notebook</title>notebook.ipynb cannot be shown."
+        atomic_write(entry["folder"] / PAGE, content)

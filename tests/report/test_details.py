@@ -1,7 +1,5 @@
 """Row by row: what the seeds say about the published score, in words, and links to pages."""
 
-import os
-
 import nbformat
 import pytest
 from scipy.stats import ttest_1samp
@@ -51,13 +49,13 @@ def test_each_seed_leads_to_its_page_and_texts_are_escaped(tmp_path):
     assert '<li value="9">' in text and '<li value="1">' not in text and 'scope="row"' in text
 
 
-def test_a_page_is_made_again_only_for_a_newer_notebook_and_a_broken_one_has_none(tmp_path):
+def test_a_page_that_was_there_is_not_kept_and_a_broken_notebook_says_so(tmp_path):
     entry = run(77, folder=tmp_path)
+    (tmp_path / PAGE).write_text("<script>a stranger's</script>")
     (tmp_path / "notebook.ipynb").write_text("{")
     write_row_pages([entry])
-    assert not (tmp_path / PAGE).exists()
-    (tmp_path / PAGE).write_text("newer")
-    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "notebook.ipynb")
-    os.utime(tmp_path / "notebook.ipynb", (1, 1))
+    assert "cannot be shown" in (tmp_path / PAGE).read_text()
+    cell = nbformat.v4.new_markdown_cell("# One row")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "notebook.ipynb")
     write_row_pages([entry])
-    assert (tmp_path / PAGE).read_text() == "newer"
+    assert "Content-Security-Policy" in (tmp_path / PAGE).read_text()
