@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from deeplab.course.failed_cells import FailedCell, watch_cells
 
@@ -70,6 +71,17 @@ def _failure(error: Exception, attempt: Any) -> str:
     file, line = places[-1]
     source = linecache.getline(file, line).strip()
     return f"It raised {said}, in line {line} of your cell" + (f": `{source}`" if source else ".")
+
+
+class SeenCalls(TorchDispatchMode):
+    """While this is on, note whether a convolution of a rate above 1 is asked of PyTorch."""
+
+    dilated = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        rates = {"aten::convolution": 5, "aten::im2col": 2}.get(func.name())
+        self.dilated |= rates is not None and max(args[rates]) > 1
+        return func(*args, **(kwargs or {}))
 
 
 def judged(got: Any, wanted: Any, mistakes: Iterable[tuple[Any, str]], otherwise: str, *,

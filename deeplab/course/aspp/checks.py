@@ -35,12 +35,16 @@ def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
     """Compare `attempt(aspp, x)` with `aspp(x)` for a small pyramid in eval mode."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        aspp, x = ASPP(c_in=6, c_out=8, atrous_rates=(1, 2, 3)).eval(), torch.randn(2, 6, 9, 11)
+        aspp, x = ASPP(c_in=8, c_out=8, atrous_rates=(1, 2, 3)).eval(), torch.randn(2, 8, 9, 11)
     with torch.inference_mode():
-        got, wanted = attempt(aspp, x.clone()), aspp(x)
+        wanted, called = aspp(x), []
+        aspp.forward = lambda given: called.append(given) or wanted
+        got = attempt(aspp, x.clone())
         branches = [aspp.point(x), *(branch(x) for branch in aspp.atrous), aspp.image_features(x)]
         image_first = aspp.project(torch.cat([branches[-1], *branches[:-1]], 1))
         reversed_rates = aspp.project(torch.cat([branches[0], *branches[3:0:-1], branches[4]], 1))
+    if called:
+        return "That calls the pyramid, `aspp(x)`. Build its map from the branches."
     if not isinstance(got, Tensor):
         return f"Expected a map (N, 8, 9, 11); got {got!r}."
     if got.shape == torch.cat(branches, 1).shape:

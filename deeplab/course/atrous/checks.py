@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from deeplab.course.exercise import exercise, judged
+from deeplab.course.exercise import SeenCalls, exercise, judged
 from deeplab.model.atrous import atrous_conv1d, field_of_view
 
 KERNEL_SIZE = 3  # of the kernels in exercise 2.4
@@ -15,12 +15,12 @@ KERNEL_SIZE = 3  # of the kernels in exercise 2.4
 @exercise("2.1", "The padding grows with the rate, so the map keeps its size.")
 def check_same_padding(attempt: Callable[[int, int], int]) -> str | None:
     """Compare `attempt(kernel_size, rate)` for odd kernels."""
-    for kernel_size, rate in ((3, 1), (3, 6), (5, 2), (1, 4)):
+    for kernel_size, rate in ((3, 6), (5, 2), (3, 1), (1, 4)):
         got, wanted = attempt(kernel_size, rate), rate * (kernel_size // 2)
-        if got == wanted:
+        if got == wanted and type(got) is int:
             continue
         asked = f"kernel size {kernel_size}, rate {rate}"
-        if not isinstance(got, int):
+        if type(got) is not int:
             return f"{asked}: expected a whole number of cells; got {got!r}."
         if got == 2 * wanted:
             return f"{asked}: that is the padding of both sides together; give that of one."
@@ -37,8 +37,14 @@ def check_atrous(attempt: Callable[[Tensor, Tensor, int], Tensor]) -> Iterator[s
     generator = torch.Generator().manual_seed(0)
     for size, rate in itertools.product((3, 4), (1, 2, 5)):
         x, w = torch.randn(23, generator=generator), torch.randn(size, generator=generator)
-        got, wanted = attempt(x.clone(), w.clone(), rate), atrous_conv1d(x, w, rate)
+        wanted = atrous_conv1d(x, w, rate)
+        with SeenCalls() as seen:
+            got = attempt(x.clone(), w.clone(), rate)
         asked = f"{size} taps, rate {rate}"
+        named = getattr(getattr(attempt, "__code__", None), "co_names", ())
+        if seen.dilated or "atrous_conv1d" in named:
+            yield ("Here the convolution is written, not called: add up the taps yourself, "
+                   "without `dilation` and without `atrous_conv1d`.")
         if not isinstance(got, Tensor) or got.ndim != 1:
             yield f"{asked}: expected a tensor with one axis; got {got!r}."
         if len(got) != len(wanted):

@@ -23,8 +23,9 @@ def check_trainaug(attempt: Callable[..., Iterable[str]]) -> str | None:
     got, everything = list(got), {*VOC_TRAIN, *SBD_TRAIN, *SBD_VAL}
     tested = sorted(set(got) & set(VOC_VAL))
     if tested:
-        return (f"{', '.join(tested)} would be trained on and then scored: both are in VOC's val "
-                "list, and SBD has them too.")
+        listed = "it is" if len(tested) == 1 else "they are"
+        return (f"{', '.join(tested)} would be trained on and then scored: {listed} in VOC's val "
+                "list, and in one of SBD's lists too.")
     if len(set(got)) < len(got):
         return "Some ids appear twice: SBD labels pictures again that VOC's train list has."
     missing = sorted(everything - set(VOC_VAL) - set(got))
@@ -32,12 +33,13 @@ def check_trainaug(attempt: Callable[..., Iterable[str]]) -> str | None:
                         (VOC_TRAIN, "VOC's own train list belongs to trainaug."),
                         (SBD_TRAIN, "SBD's train list is what the 'aug' stands for.")):
         if missing and set(missing) <= set(names):
-            return f"{', '.join(missing)} is missing. {text}"
+            return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. {text}"
     if missing:
         return f"Missing: {', '.join(missing)}."
     wanted = sorted(everything - set(VOC_VAL))
     if sorted(got) != wanted:
-        return f"{', '.join(sorted(set(got) - set(wanted)))} is in none of the lists."
+        strange = sorted(map(str, set(got) - set(wanted)))
+        return f"{', '.join(strange)}: in none of the lists."
     return None if got == wanted else "These are the right ids; sort them, so that a list is " \
                                       "the same on every machine."
 

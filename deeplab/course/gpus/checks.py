@@ -78,8 +78,14 @@ def check_synchronised(attempt: Callable[..., tuple[Tensor, Tensor]]) -> str | N
     if mean.shape != (3,) or variance.shape != (3,):
         return (f"Expected two vectors (3,), a number for each channel; got {tuple(mean.shape)} "
                 f"and {tuple(variance.shape)}.")
-    if not torch.allclose(mean, whole.mean(0)):
-        return f"Channel 0: expected the mean {whole.mean(0)[0]:.4f}, got {mean[0]:.4f}."
+    mistake = judged(mean, whole.mean(0), (
+        (means.sum(0), "That is the sum of the two means; the halves are equal, so halve it."),
+        (means[0], "That is the mean of the first half alone."),
+        (means[1], "That is the mean of the second half alone.")),
+        f"Channel 0: the halves have the means {means[0, 0]:.4f} and {means[1, 0]:.4f}, the whole "
+        f"{whole.mean(0)[0]:.4f}; got {mean[0]:.4f}.", near=1e-5)
+    if mistake:
+        return mistake
     between = (means[0] - means[1]) ** 2
     wanted = whole.var(0, correction=0)
     return judged(variance, wanted, (
@@ -88,14 +94,20 @@ def check_synchronised(attempt: Callable[..., tuple[Tensor, Tensor]]) -> str | N
         (variances.mean(0) + between, "The distance between the means counts too much: each "
                                       "half is only half of it from the middle."),
         ((variances + means**2).mean(0), "That is the mean of the squares. Subtract the square "
-                                         "of the common mean.")),
-        f"Channel 0: expected the variance {wanted[0]:.4f}, got {variance[0]:.4f}.", near=1e-5)
+                                         "of the common mean."),
+        (wanted.sqrt(), "That is the deviation; the variance is its square."),
+        (variances.sum(0), "That is the sum of the variances. Average them, and add what the "
+                           "distance of the two means contributes."),
+        (wanted * 100 / 99, "That is divided by n - 1; here all variances are divided by n.")),
+        f"Channel 0: expected the variance {wanted[0]:.4f}, got {variance[0]:.4f}. It has two "
+        "parts: the scatter within the halves, and the distance between their means.", near=1e-5)
 
 
 @exercise("9.4", "You know the bill before you order.")
 def check_gpus(attempt: Callable[[float, float, float], int]) -> str | None:
     """Compare `attempt(fixed, per_image, memory)` with the fewest GPUs that share 16 images."""
-    for fixed, each, memory in ((4.0, 0.8, 16), (2.0, 0.8, 16), (2.0, 2.0, 16), (3.0, 0.5, 24)):
+    for fixed, each, memory in ((4.0, 0.8, 16), (2.0, 0.8, 16), (10.0, 1.0, 16), (2.0, 2.0, 16),
+                               (3.0, 0.5, 24)):
         wanted = _fewest(fixed, each, USABLE * memory)
         got = attempt(fixed, each, memory)
         if got == wanted:

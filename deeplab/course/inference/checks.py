@@ -13,6 +13,8 @@ from deeplab.course.inference.trimap import border_band
 from deeplab.evaluation.inference import window_slices
 from deeplab.support.void import IGNORE_INDEX
 
+AT_ONE = 6  # pixels with a confidence of exactly 1
+
 
 @exercise("10.1", "Every pixel is seen, and no window is smaller than the others.")
 def check_windows(attempt: Callable[[int, int, int], list[int]]) -> str | None:
@@ -63,8 +65,13 @@ def check_flip(attempt: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) 
         ((plain + predict(image.flip(-2)).flip(-2)) / 2,
          "You turned the image upside down. The columns are the last axis."),
         ((plain + plain.flip(-1)) / 2, "The network never saw the mirrored image: flip the "
-                                       "input as well as the output.")),
-        f"Expected {wanted[0, 0, 0, 0]:.3f} in the first cell, got {got[0, 0, 0, 0]:.3f}.",
+                                       "input as well as the output."),
+        (torch.maximum(plain, mirrored.flip(-1)), "That is the larger of the two views; the mean "
+                                                  "is asked for."),
+        ((plain + mirrored.flip(-1).flip(-2)) / 2, "Rows were turned round as well; a mirror "
+                                                   "image changes the columns only.")),
+        f"Expected {wanted[0, 0, 0, 0]:.3f} in the first cell, got {got[0, 0, 0, 0]:.3f}. Three "
+        "steps: mirror the image, predict both, turn the second answer back; then the mean.",
         near=1e-5)
 
 
@@ -88,6 +95,8 @@ def check_band(attempt: Callable[[np.ndarray, int], np.ndarray]) -> Iterator[str
             yield case + "void pixels do not count; take them out at the end."
         yield judged(got, wanted, (
             (~wanted, "that is everything but the band."),
+            (_cross(label, width), "you looked along rows and columns only; a pixel whose "
+                                   "diagonal neighbour differs is in the band as well."),
             *((border_band(label, wrong), f"that is a band of {wrong}.")
               for wrong in (width - 1, width + 1))),
             f"{surplus} pixels are too many. Does one edge of the image meet the opposite one?"
@@ -95,14 +104,27 @@ def check_band(attempt: Callable[[np.ndarray, int], np.ndarray]) -> Iterator[str
             "sides, along rows, columns and diagonals.", case=case)
 
 
+def _cross(label: np.ndarray, width: int) -> np.ndarray:
+    """The band that is found without looking along diagonals."""
+    padded, (rows, columns) = np.pad(label, width, mode="edge"), label.shape
+    found = np.zeros(label.shape, bool)
+    for step in range(-width, width + 1):
+        for down, across in ((step, 0), (0, step)):
+            found |= label != padded[width + down:width + down + rows,
+                                     width + across:width + across + columns]
+    return found & (label != IGNORE_INDEX)
+
+
 @exercise("10.4", "Zero would mean that its probabilities can be believed.")
 def check_calibration_error(attempt: Callable[[np.ndarray, np.ndarray], float]) -> str | None:
     """Compare `attempt(confidence, right)` with `Reliability.error` in ten bins."""
     generator = np.random.default_rng(0)
     confidence = np.concatenate([generator.uniform(0.2, 0.5, 40), generator.uniform(0.9, 1, 160),
-                                 [1.0]])
+                                 np.ones(AT_ONE)])
     rate = np.select([confidence < 0.3, confidence < 0.4, confidence < 0.5], [0.8, 0.1, 0.9], 0.8)
     right = generator.random(len(confidence)) < rate
+    right[-AT_ONE:] = False  # to lose these pixels must change the answer
+    below = reliability(confidence[:-AT_ONE], right[:-AT_ONE]).error
     found = reliability(confidence, right)
     got = attempt(confidence.copy(), right.copy())
     if not isinstance(got, (int, float, np.floating)) or np.isnan(got):
@@ -116,6 +138,8 @@ def check_calibration_error(attempt: Callable[[np.ndarray, np.ndarray], float]) 
          "cancelled: take the distance of each bin before adding."),
         (np.abs(confidence - right).mean(), "That compares pixel by pixel; only a share of "
                                             "many pixels can equal a probability."),
+        *((answer, "Pixels with a confidence of exactly 1 got lost: they belong to the last bin.")
+          for answer in (below, below * (1 - AT_ONE / len(right)))),
         (100 * found.error, "That is per cent; the error is a share, 0 to 1."),
         (1 - right.mean(), "That is the share of wrong pixels.")),
         f"Expected {found.error:.4f}, got {got:.4f}. Ten bins: 0 to 0.1, 0.1 to 0.2, and so on; "

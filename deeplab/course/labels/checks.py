@@ -13,6 +13,7 @@ from deeplab.evaluation.metrics import class_iou, mean_iou
 from deeplab.support.void import IGNORE_INDEX
 
 CONFUSION = torch.tensor([[50, 3, 0, 2], [5, 20, 0, 0], [0, 0, 0, 0], [1, 4, 0, 10]])
+STRANGE = 200  # a raw value that no label map knows
 NEAR = 1e-5  # an answer may be worked out in float32
 
 
@@ -22,13 +23,17 @@ def check_to_train_ids(attempt: Callable[[np.ndarray, Mapping[int, int]], np.nda
     """Compare `attempt(raw, label_map)` with the label maps of two datasets."""
     for name in ("cityscapes", "ade20k"):
         label_set = get_dataset(name)
-        raw = np.array(sorted(label_set.label_map), np.uint8).reshape(1, -1).repeat(2, 0)
+        known = sorted(label_set.label_map)
+        raw = np.array([*known, STRANGE], np.uint8).reshape(1, -1).repeat(2, 0)
         given, wanted = raw.copy(), label_set.lookup[raw]
+        wanted[raw == STRANGE] = IGNORE_INDEX
         got = attempt(given, dict(label_set.label_map))
         if not np.array_equal(given, raw):
             return "Your function changed the raw label it was given. Write into a new array."
         if got is None or np.shape(got) != raw.shape:
             return f"Expected an array of shape {raw.shape}; got {np.shape(got)}."
+        if np.asarray(got).dtype != np.uint8:
+            return f"Expected uint8, one byte a pixel; got {np.asarray(got).dtype}."
         wrong = np.asarray(got)[0] != wanted[0]
         if wrong.any():
             return _first_wrong(name, raw[0][wrong], np.asarray(got)[0][wrong], wanted[0][wrong])
@@ -38,6 +43,8 @@ def check_to_train_ids(attempt: Callable[[np.ndarray, Mapping[int, int]], np.nda
 def _first_wrong(name: str, raw: np.ndarray, got: np.ndarray, wanted: np.ndarray) -> str:
     """What went wrong with the first of the wrong pixels, and why it may have."""
     text = f"{name}: raw value {raw[0]} must become {wanted[0]}; got {got[0]}."
+    if raw[0] == STRANGE:
+        return f"{text} The map does not know that value; what is of no class becomes 255."
     if wanted[0] == IGNORE_INDEX and got[0] == raw[0]:
         return f"{text} Values of no class become {IGNORE_INDEX} too."
     if got[0] == IGNORE_INDEX:
@@ -65,8 +72,11 @@ def check_iou_of_each(attempt: Callable[[Tensor], Sequence[float]]) -> str | Non
                           "class that were missed must count against it too."),
         (hit / (truth + predicted), "The union counts each right pixel once; row plus column "
                                     "counts it twice."),
+        (2 * hit / (truth + predicted), "That is the Dice coefficient, which counts the right "
+                                        "pixels twice, above and below the line."),
         (100 * wanted, "That is per cent. Give fractions between 0 and 1."))),
-        f"Class 0 has {wanted[0].item():.4f}; got {got[0].item():.4f}.", near=1e-5)
+        f"Class 0 has {hit[0]} right pixels, {truth[0]} in the truth and {predicted[0]} predicted: "
+        f"{wanted[0].item():.4f}; got {got[0].item():.4f}. What is the union?", near=1e-5)
 
 
 @exercise("1.3", "One matrix for the whole set, and one score from it.")

@@ -27,9 +27,13 @@ def check_full_size_logits(attempt: Callable[[DeepLabV3, Tensor], Tensor]) -> st
         model = DeepLabV3(num_classes=5, depth=50, output_stride=16, atrous_rates=(1, 2, 3),
                           width=1 / 8).eval()
         image = torch.randn(2, 3, 49, 65)
-        got, logits = attempt(model, image.clone()), model(image).main
+        logits, called = model(image), []
+        model.forward = lambda given: called.append(given) or logits
+        got, logits = attempt(model, image.clone()), logits.main
         aux = model.aux_classifier(model.backbone(image).conv4)
     wanted, size = upsampled(logits, 49, 65), (49, 65)
+    if called:
+        return "That calls the network, `model(image)`. Call its parts one after the other."
     if not isinstance(got, Tensor):
         return f"Expected logits (2, 5, 49, 65); got {got!r}."
     if got.shape == logits.shape:
@@ -71,12 +75,16 @@ def check_conv_macs(attempt: Callable[[nn.Conv2d, int, int], int]) -> Iterator[s
              f"cells, not {height} x {width}; each of them is computed, no others."),
             (cells * 8 * 12 * field_of_view(kernel, rate) ** 2,
              "the holes of an atrous kernel are not computed: nine taps at any rate."),
+            ((height // stride) * (width // stride) * conv.weight.numel(), "you rounded the size "
+             "of the map down; a row or column left over has its cells too: round up."),
+            (wanted * rate ** 2, "the rate moves the taps apart and adds none: nine at any rate."),
             (cells * 8 * 12 * kernel, "the kernel has two axes."),
             (cells * 12 * kernel ** 2, "each output reads all 8 channels of the input."),
             (cells * 8 * kernel ** 2, "there are 12 output channels to compute."),
             (conv.weight.numel(), "these are the weights; each is used at every output cell."),
             (2 * wanted, "those are flops; a multiply-add counts once here.")),
-            f"got {got:,}, expected {wanted:,}.", case=case, near=0)
+            f"got {got:,}, expected {wanted:,}: {cells} cells come out, and each uses all "
+            f"{conv.weight.numel()} weights once.", case=case, near=0)
 
 
 @exercise("6.3", "With its weights renamed, torchvision's pyramid and ours give one map.")

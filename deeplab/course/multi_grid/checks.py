@@ -62,9 +62,11 @@ def check_conv5_rates(attempt: Callable[[int, tuple[int, ...]], list[int]]
             case=f"Output stride {output_stride}, factors {factors}: got {list(got)}. ")
 
 
-@exercise("4.4", "27 cells wide, and each is reached in exactly one way.")
+@exercise("4.4", "27 cells wide, and each is reached in exactly one way; in which order does not matter.")
 def check_widest(attempt: tuple[int, int, int]) -> str | None:
     """Accept three rates whose footprint has no hole and is as wide as any such."""
+    if not isinstance(attempt, (tuple, list)):
+        return f"Expected three rates, such as (1, 2, 4); got {attempt!r}."
     if len(attempt) != 3 or not all(isinstance(rate, int) and rate > 0 for rate in attempt):
         return f"Expected three whole numbers of 1 or more; got {attempt}."
     paths = footprint(tuple(attempt))

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deeplab.course.exercise import exercise, judged
+from deeplab.course.exercise import SeenCalls, exercise, judged
 from deeplab.model.backbone import stage_plan
 
 STEM = 4  # pixels per cell before conv2
@@ -44,7 +44,11 @@ def check_rate_2(attempt: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     kernel = torch.randn(1, 1, 3, 3, generator=generator)
     for height, width in ((8, 8), (7, 10)):
         x = torch.randn(1, 1, height, width, generator=generator)
-        got = attempt(x.clone(), kernel)
+        with SeenCalls() as seen:
+            got = attempt(x.clone(), kernel)
+        if seen.dilated:
+            return ("That asks PyTorch for rate 2. Use ordinary convolutions only, without "
+                    "`dilation`, on every second row and column.")
         wanted = F.conv2d(x, kernel, padding=2, dilation=2)
         if got is None or got.shape != wanted.shape:
             return (f"A map of {height} x {width} must keep its size; got "
@@ -71,7 +75,8 @@ def check_share_kept(attempt: Callable[[np.ndarray, int], float]) -> Iterator[st
         wanted, others = _shares_kept(label, output_stride)
         if got is None or np.ndim(got) != 0:
             yield f"Expected one number between 0 and 1; got {got!r}."
-        yield judged(got, wanted, others, f"got {float(got):.3f}, expected {wanted:.3f}.",
+        yield judged(got, wanted, others, f"got {float(got):.3f}, expected {wanted:.3f}. Which "
+                     "pixel speaks for a cell, and which pixels are compared with it?",
                      case=f"Output stride {output_stride}: ", near=1e-5)
 
 
@@ -90,4 +95,9 @@ def _shares_kept(label: np.ndarray, output_stride: int) -> tuple[float, list[tup
         (float((right & counted).mean()), "divide by the pixels that count, not by all."),
         (float((spread(0) == label)[counted].mean()),
          "that is the top left corner of each cell; take the pixel at its middle."),
+        (float((spread(output_stride - 1) == label)[counted].mean()),
+         "that is the bottom right corner of each cell; take the pixel at its middle."),
+        (float(right[counted & (middle != 255)].mean()), "you left out the cells whose middle is "
+         "void. Their other pixels count too, and are lost."),
+        (1 - float(right[counted].mean()), "that is the share that is lost."),
     ]

@@ -22,8 +22,12 @@ def check_class_share(attempt: Callable[[np.ndarray, int], float]) -> Iterator[s
             ((label == index).mean(), "You divided by all 12 pixels. Three of them are void (255) "
              "and do not count: divide by 9."),
             ((label == index).sum(), "That is the number of pixels. Divide it by the pixels that "
-             "count.")),
-            f"Class {index} covers {wanted:.4f} of the pixels that count; got {got:.4f}.")
+             "count."),
+            (1 - wanted, "That is the share of all other classes."),
+            ((label == index).sum() / (counted & (label != 0)).sum(), "You left out the pixels "
+             "of value 0. In this label 0 is a class like any other; only 255 does not count.")),
+            f"Class {index} has {(label == index).sum()} of the 9 pixels that count, a share of "
+            f"{wanted:.4f}; got {got:.4f}. Which pixels did you count, and which divide by?")
 
 
 @exercise("0.2", "A part of a cell at the border is a cell.")
@@ -42,5 +46,9 @@ def check_map_size(attempt: Callable[[int, int, int], tuple[int, int]]) -> str |
         if tuple(got) == (height // output_stride, width // output_stride):
             return (f"{asked}: got {got[0]} x {got[1]}. The pixels left over at the bottom and on "
                     "the right belong to a cell too: round up.")
-        return f"{asked}: expected {wanted[0]} x {wanted[1]} cells, got {got[0]} x {got[1]}."
+        if tuple(got) == (height // output_stride + 1, width // output_stride + 1):
+            return (f"{asked}: got {got[0]} x {got[1]}. One cell was added even where nothing is "
+                    "left over: round up instead.")
+        return (f"{asked}: expected {wanted[0]} x {wanted[1]} cells, got {got[0]} x {got[1]}. Each "
+                "axis is divided by the output stride and rounded up.")
     return None

@@ -17,7 +17,7 @@ MOMENTUM = 0.1  # PyTorch's: the weight of the new value
 def check_poly(attempt: Callable[[int, float, int], float]) -> Iterator[str | None]:
     """Compare `attempt(step, base_lr, total_steps)` with `poly_lr`."""
     base_lr, total = 0.02, 1000
-    for step in (0, 999, 500, 1500):  # near the end the usual mistakes differ most
+    for step in (0, 996, 500, 1500):  # near the end the usual mistakes differ most
         got = attempt(step, base_lr, total)
         wanted = poly_lr(step, base_lr=base_lr, total_steps=total)
         if isinstance(got, complex):
@@ -31,6 +31,9 @@ def check_poly(attempt: Callable[[int, float, int], float]) -> Iterator[str | No
             (paper, "that ends at 0, as in the paper. Here the curve runs from base_lr down to "
                     "1 % of it."),
             (base_lr * (0.99 * left + 0.01), "that is a straight line; the power is 0.9."),
+            (base_lr * (0.99 * max(0.0, 1 - step / (total - 1)) ** 0.9 + 0.01),
+             "you divided by total_steps - 1. The curve divides by total_steps, and its end lies "
+             "one step behind the last."),
             (paper + 0.01 * base_lr, "that begins above base_lr: the curve has only 99 % of it "
                                      "left to fall."),
             (max(0.01 * base_lr, paper), "that cuts the paper's curve off at 1 %; here the whole "
@@ -48,7 +51,11 @@ def check_mean_loss(attempt: Callable[[Tensor, Tensor], Tensor]) -> Iterator[str
     label[0, 1:], label[1, 0, :2] = IGNORE_INDEX, IGNORE_INDEX
     each = F.cross_entropy(logits, label, ignore_index=IGNORE_INDEX, reduction="none")
     counted = label != IGNORE_INDEX
-    got, wanted = attempt(logits.clone(), label.clone()), each[counted].mean()
+    wanted = each[counted].mean()
+    got = attempt(logits.clone().requires_grad_(), label.clone())
+    if isinstance(got, float) or isinstance(got, Tensor) and not got.requires_grad:
+        yield ("The number has left PyTorch's graph (.item(), float() or detach()), so that "
+               "backward() cannot go through it. Return the tensor.")
     if got is None or torch.as_tensor(got).numel() != 1:
         yield f"Expected one number; got {got if got is None else torch.as_tensor(got).shape}."
     means = [one[where].mean() for one, where in zip(each, counted, strict=True)]

@@ -34,10 +34,10 @@ def in_order(*order):
 
 
 def in_cascade(aspp, x):
-    """Each branch on the one before, brought back to six channels by cutting."""
+    """Each branch reads what the one before it gave."""
     chain = [aspp.point(x)]
     for branch in aspp.atrous:
-        chain.append(branch(chain[-1][:, :6]))
+        chain.append(branch(chain[-1]))
     return aspp.project(torch.cat([*chain, aspp.image_features(x)], 1))
 
 
@@ -52,6 +52,8 @@ def test_the_five_branches_in_order_are_correct():
     (lambda aspp, x: torch.cat(branches(aspp, x), 1), "aspp.project"),
     (lambda aspp, x: aspp.point(x)[:, :1], "Expected a map"),
     (lambda aspp, x: branches(aspp, x), "Expected a map"),
+    (lambda aspp, x: aspp(x), "Build its map from the branches"),
+    (lambda aspp, x: aspp.project(x), "raised RuntimeError"),
 ])
 def test_a_wrong_projection_is_told_what_is_wrong(mistake, message):
     verdict = checks.check_fused(mistake)

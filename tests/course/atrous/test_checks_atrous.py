@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from deeplab.course.atrous import checks
+from deeplab.model.atrous import atrous_conv1d
 
 
 def test_half_the_view_is_the_right_padding():
@@ -15,6 +17,8 @@ def test_half_the_view_is_the_right_padding():
     (lambda size, rate: size // 2, "gives 10 outputs"),
     (lambda size, rate: rate, "kernel size 5, rate 2"),
     (lambda size, rate: (size - 1) * rate, "both sides together"),
+    (lambda size, rate: size // 2 * rate + 1, "With 7 zeros on either side"),
+    (lambda size, rate: (size - 1) * rate / 2, "whole number"),
     (lambda size, rate: (size - 1) * rate / 2 + 0.5, "whole number"),
 ])
 def test_wrong_paddings_are_told_what_is_wrong(mistake, message):
@@ -42,6 +46,9 @@ def padded(x, w, rate):
     (padded, "23 outputs, expected 21"),
     (lambda x, w, rate: looped(x, w, rate) * rate, "right length, wrong values"),
     (lambda x, w, rate: looped(x, w, rate)[None], "one axis"),
+    (lambda x, w, rate: F.conv1d(x[None], w[None, None], dilation=rate)[0], "written, not called"),
+    (lambda x, w, rate: atrous_conv1d(x, w, rate), "written, not called"),
+    (lambda x, w, rate: x[len(x)] * w, "raised IndexError"),
 ])
 def test_wrong_convolutions_are_told_what_is_wrong(mistake, message):
     verdict = checks.check_atrous(mistake)

@@ -23,7 +23,10 @@ def test_the_union_without_val_is_correct():
     (lambda train, val, sbd, sbd_val: trainaug(train, val, [], sbd_val), "what the 'aug'"),
     (lambda train, val, sbd, sbd_val: sorted(train), "Missing: 2008_7, 2008_8"),
     (lambda *lists: trainaug(*lists)[::-1], "sort them"),
-    (lambda *lists: [*trainaug(*lists), "2009_1"], "in none of the lists"),
+    (lambda *lists: [*trainaug(*lists), "2009_1"], "2009_1: in none of the lists"),
+    (lambda train, val, sbd, sbd_val: sorted({*trainaug(train, val, sbd, sbd_val), "2007_2"}),
+     "2007_2 would be trained on and then scored: it is"),
+    (lambda train, val, *sbd: trainaug(train, [], *sbd), "scored: they are"),
     (lambda *lists: None, "got None"),
 ])
 def test_a_wrong_trainaug_is_told_what_is_wrong(mistake, message):
@@ -51,6 +54,8 @@ def test_shares_of_one_count_are_correct():
     (lambda labels, k: 100 * shares(labels, k), "per cent"),
     (lambda labels, k: shares(labels[:1], k), "first label alone"),
     (lambda labels, k: (class_counts(labels, k) > 0).mean(0), "share of images"),
+    (lambda labels, k: sum(np.bincount(label[label < 255]) for label in labels),
+     "raised ValueError"),
     (lambda labels, k: shares(labels, 4), "also for classes that do not occur"),
     (lambda labels, k: shares(labels, k)[::-1], "Class 0 covers"),
     (lambda labels, k: None, "got None"),

@@ -75,8 +75,15 @@ def test_variance_within_and_between_is_correct():
     (lambda means, variances: (means.mean(0), variances.mean(0) + (means[0] - means[1]) ** 2),
      "too much"),
     (lambda means, variances: (means.mean(0), (variances + means**2).mean(0)), "Subtract"),
-    (lambda means, variances: (means.sum(0), variances.mean(0)), "expected the mean"),
-    (lambda means, variances: (means.mean(0), variances.sum(0)), "expected the variance"),
+    (lambda means, variances: (means.sum(0), variances.mean(0)), "sum of the two means"),
+    (lambda means, variances: (means.mean(0), variances.sum(0)), "sum of the variances"),
+    (lambda means, variances: (means[1], variances[1]), "second half alone"),
+    (lambda means, variances: (means.mean(0), synchronised(means, variances)[1] * 100 / 99),
+     "divided by n - 1"),
+    (lambda means, variances: (means.mean(0), synchronised(means, variances)[1] ** 0.5),
+     "That is the deviation"),
+    (lambda means, variances: (means.mean(0), variances[0]), "It has two parts"),
+    (lambda means, variances: (means[2], variances[2]), "raised IndexError"),
     (lambda means, variances: (means.mean(), variances.mean()), "Expected two vectors"),
     (lambda means, variances: means.mean(0), "Expected a pair"),
 ])
@@ -96,6 +103,8 @@ def test_the_fewest_gpus_that_divide_the_batch_are_correct():
 @pytest.mark.parametrize(("mistake", "message"), [
     (lambda *given: gpus(*given, usable=1), "nine tenths"),
     (lambda fixed, each, memory: gpus(0, each, memory), "on every GPU"),
+    (lambda fixed, each, memory: next(count for count in (1, 2, 4, 8, 16)
+     if (fixed + 16 * each) / count <= 0.9 * memory), "on every GPU"),
     (lambda *given: gpus(*given, counts=range(1, 17)), "evenly"),
     (lambda *given: 1, "expected 2, got 1"),
     (lambda *given: None, "got None"),

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from deeplab.course.inference import checks
 
@@ -48,6 +49,11 @@ def test_the_mean_with_the_mirrored_view_turned_back_is_correct():
     (lambda predict, image: predict(image), "plain output"),
     (lambda predict, image: flipped(predict, image).argmax(1), "Expected logits"),
     (lambda predict, image: 3 * predict(image), "in the first cell"),
+    (lambda predict, image: torch.maximum(predict(image), predict(image.flip(-1)).flip(-1)),
+     "the larger of the two"),
+    (lambda predict, image: (predict(image) + predict(image.flip(-1)).flip(-1, -2)) / 2,
+     "Rows were turned round"),
+    (lambda predict, image: predict(image.flip(9)), "raised IndexError"),
     (lambda predict, image: None, "got None"),
 ])
 def test_a_wrong_flip_is_told_what_is_wrong(mistake, message):
@@ -91,7 +97,7 @@ def test_a_band_on_both_sides_without_void_is_correct():
     (lambda label, width: ~band(label, width) & (label != 255), "everything but the band"),
     (lambda label, width: band(label, width - 1), "a band of 0"),
     (lambda label, width: band(label, width + 1), "a band of 2"),
-    (cross, "pixels are missing"),
+    (cross, "rows and columns only"),
     (one_sided, "pixels are missing"),
     (rolled, "too many"),
     (lambda label, width: int(band(label, width).sum()), "Expected an array"),
@@ -120,6 +126,9 @@ def test_gaps_weighed_by_pixels_are_correct():
     (lambda sure, right: error(sure, right, equal=True), "Each bin counted the same"),
     (lambda sure, right: float(np.abs(sure - right).mean()), "pixel by pixel"),
     (lambda sure, right: 100 * error(sure, right), "per cent"),
+    (lambda sure, right: error(sure[sure < 1], right[sure < 1]), "exactly 1 got lost"),
+    (lambda sure, right: error(sure[sure < 1], right[sure < 1]) * np.mean(sure < 1),
+     "exactly 1 got lost"),
     (lambda sure, right: 1 - right.mean(), "wrong pixels"),
     (lambda sure, right: error(sure, right, bins=3), "Ten bins"),
     (lambda sure, right: float("nan"), "Empty bins"),

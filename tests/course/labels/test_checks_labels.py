@@ -9,7 +9,10 @@ from deeplab.course.labels import checks
 
 
 def from_copy(raw, label_map):
-    label = np.full_like(raw, 255)
+    return from_map(np.full_like(raw, 255), raw, label_map)
+
+
+def from_map(label, raw, label_map):
     for value, train_id in label_map.items():
         label[raw == value] = train_id
     return label
@@ -44,6 +47,10 @@ def test_comparing_with_the_raw_values_is_correct():
     (in_place, "changed the raw label"),
     (one_after_the_other, "mapped twice"),
     (classes_only, "Values of no class"),
+    (lambda raw, label_map: from_map(np.zeros_like(raw), raw, label_map), "does not know"),
+    (lambda raw, label_map: from_map(raw.copy(), raw, label_map), "does not know"),
+    (lambda raw, label_map: from_copy(raw, label_map).astype(np.int64), "got int64"),
+    (lambda raw, label_map: np.vectorize(label_map.__getitem__)(raw), "raised KeyError"),
     (lambda raw, label_map: raw.ravel(), "shape"),
 ])
 def test_wrong_train_ids_are_told_what_is_wrong(mistake, message):
@@ -76,7 +83,7 @@ def test_hits_over_union_are_correct(answer):
     (lambda confusion: confusion.diagonal() / confusion.sum(0), "precision"),
     (lambda confusion: confusion.diagonal() / (confusion.sum(0) + confusion.sum(1)), "twice"),
     (lambda confusion: 100 * ious(confusion), "per cent"),
-    (lambda confusion: confusion.diagonal() / confusion.sum(), "Class 0 has 0.8197"),
+    (lambda confusion: confusion.diagonal() / confusion.sum(), "56 predicted: 0.8197"),
     (lambda confusion: [0.5], "one per class"),
 ])
 def test_wrong_ious_are_told_what_is_wrong(mistake, message):

@@ -24,6 +24,10 @@ def test_the_macs_by_hand_are_correct():
     (lambda conv, height, width: height * width * conv.weight.numel(), "7 x 10 cells"),
     (lambda conv, height, width: macs(conv, height, width) // conv.kernel_size[0] ** 2
      * field_of_view(conv.kernel_size[0], conv.dilation[0]) ** 2, "holes"),
+    (lambda conv, height, width: macs(conv, height, width) * conv.dilation[0] ** 2, "adds none"),
+    (lambda conv, height, width: (height // conv.stride[0]) * (width // conv.stride[0])
+     * conv.weight.numel(), "round up"),
+    (lambda conv, height, width: conv.stride * height / width, "raised TypeError"),
     (lambda conv, height, width: macs(conv, height, width) // conv.kernel_size[0], "two axes"),
     (lambda conv, height, width: macs(conv, height, width) // conv.in_channels, "all 8 channels"),
     (lambda conv, height, width: macs(conv, height, width) // conv.out_channels, "12 output"),
@@ -47,7 +51,10 @@ def test_the_parts_in_order_are_correct():
 
 
 @pytest.mark.parametrize(("mistake", "message"), [
-    (lambda model, image: model(image).main, "one score per cell"),
+    (lambda model, image: model.classifier(model.aspp(model.backbone(image).conv5)),
+     "one score per cell"),
+    (lambda model, image: upsampled(model(image).main, 49, 65), "That calls the network"),
+    (lambda model, image: model.classifier(image), "raised RuntimeError"),
     (lambda model, image: assembled(model, image).argmax(1), "That is a prediction"),
     (lambda model, image: assembled(model, image).transpose(2, 3), "Expected logits (2, 5, 49"),
     (lambda model, image: upsampled(model.aux_classifier(model.backbone(image).conv4), 49, 65),

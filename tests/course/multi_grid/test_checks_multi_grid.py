@@ -21,6 +21,7 @@ def test_the_offsets_by_product_are_correct():
     (lambda rates: {-sum(rates), 0, sum(rates)}, "is missing"),
     (lambda rates: {abs(offset) for offset in offsets(rates)}, "offset -1 is missing"),
     (lambda rates: len(offsets(rates)), "a set of offsets"),
+    (lambda rates: {rates[9]}, "raised IndexError"),
 ])
 def test_wrong_offsets_are_told_what_is_wrong(mistake, message):
     verdict = checks.check_offsets(mistake)
@@ -79,6 +80,8 @@ def test_the_widest_rates_are_found_by_search():
     ((1, 2, 4), "15 cells wide"),
     ((1, 4, 9), "unseen"),
     ((1, 3), "three whole numbers"),
+    (27, "Expected three rates"),
+    ((1, 3, "9"), "three whole numbers"),
     ((0, 3, 9), "three whole numbers"),
 ])
 def test_a_narrow_or_holed_answer_is_told_so(answer, message):

@@ -65,6 +65,8 @@ def test_interleaving_four_phases_is_correct():
 @pytest.mark.parametrize(("mistake", "message"), [
     (lambda x, kernel: F.conv2d(x, kernel, padding=1), "That is rate 1"),
     (lambda x, kernel: F.conv2d(x[..., ::2, ::2], kernel, padding=1), "keep its size"),
+    (lambda x, kernel: F.conv2d(x, kernel, padding=2, dilation=2), "asks PyTorch for rate 2"),
+    (lambda x, kernel: F.unfold(x, 3, padding=2, dilation=2), "asks PyTorch for rate 2"),
     (only_one_phase, "[(0, 0)] came out right"),
     (lambda x, kernel: interleaved(x, kernel, lambda row, column: (column, row)),
      "[(0, 0), (1, 1)] came out right"),
@@ -93,6 +95,9 @@ def test_the_share_counted_pixel_by_pixel_is_correct():
 @pytest.mark.parametrize(("mistake", "message"), [
     (lambda label, stride: 100 * share_kept(label, stride), "not per cent"),
     (lambda label, stride: share_kept(label, stride, start=0), "top left corner"),
+    (lambda label, stride: share_kept(label, stride, start=stride - 1), "bottom right corner"),
+    (lambda label, stride: 1 - share_kept(label, stride), "the share that is lost"),
+    (lambda label, stride: label[stride * 99, 0], "raised IndexError"),
     (lambda label, stride: share_kept(label, stride, void=-1), "void (255) is counted"),
     (lambda label, stride: share_kept(label, stride) * np.mean(label != 255), "not by all"),
     (lambda label, stride: label[::stride, ::stride], "one number"),

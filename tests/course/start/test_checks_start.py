@@ -1,5 +1,6 @@
 """The checks of lesson 0 pass the right answer and name each usual mistake."""
 
+import numpy as np
 import pytest
 
 from deeplab.course.start import checks
@@ -14,7 +15,11 @@ def test_the_share_among_counted_pixels_is_correct():
     (lambda label, index: (label == index).mean(), "divide by 9"),
     (lambda label, index: 100 * (label[label != 255] == index).mean(), "per cent"),
     (lambda label, index: (label == index).sum(), "the number of pixels"),
-    (lambda label, index: 0.25, "covers 0.4444"),
+    (lambda label, index: 0.25, "a share of 0.4444; got 0.2500. Which pixels"),
+    (lambda label, index: 1 - (label[label != 255] == index).mean(), "all other classes"),
+    (lambda label, index: (label == index).sum() / np.isin(label, (7, 12)).sum(), "of value 0"),
+    (lambda label, index: sum(label == index) / 9, "one number"),
+    (lambda label, index: label[99], "raised IndexError"),
     (lambda label, index: print(end=""), "one number"),
 ])
 def test_wrong_shares_are_told_what_is_wrong(mistake, message):
@@ -31,7 +36,9 @@ def test_rounding_up_is_correct():
 @pytest.mark.parametrize(("mistake", "message"), [
     (lambda height, width, stride: (height // stride, width // stride), "round up"),
     (lambda height, width, stride: (width // stride, height // stride), "changed places"),
-    (lambda height, width, stride: (height // stride + 1, width // stride + 1), "expected 6 x 8"),
+    (lambda height, width, stride: (round(height / stride), round(width / stride)), "round up"),
+    (lambda height, width, stride: (height, width), "divided by the output stride"),
+    (lambda height, width, stride: (height // stride + 1, width // stride + 1), "nothing is left over"),
     (lambda height, width, stride: height * width // stride ** 2, "a pair"),
 ])
 def test_wrong_map_sizes_are_told_what_is_wrong(mistake, message):

@@ -25,7 +25,8 @@ def test_the_squeezed_curve_is_correct():
     (lambda step, base, total: max(0.01 * base, base * max(0.0, 1 - step / total) ** 0.9),
      "cuts the paper's curve off"),
     (lambda *given: poly(*given, clamp=False), "complex"),
-    (lambda *given: poly(*given, power=0.5), "expected 0.000240"),
+    (lambda step, base, total: poly(step, base, total - 1), "divided by total_steps - 1"),
+    (lambda *given: poly(*given, power=0.5), "expected 0.000338"),
     (lambda *given: None, "got None"),
 ])
 def test_a_wrong_schedule_is_told_what_is_wrong(mistake, message):
@@ -55,6 +56,9 @@ def test_the_mean_over_valid_pixels_is_correct():
     (lambda logits, label: F.cross_entropy(logits, label, ignore_index=255), "0 / 0"),
     (lambda logits, label: 2 * mean_loss(logits, label), "Expected"),
     (each_image, "Expected one number"),
+    (lambda logits, label: mean_loss(logits, label).item(), "left PyTorch's graph"),
+    (lambda logits, label: mean_loss(logits.detach(), label), "left PyTorch's graph"),
+    (lambda logits, label: F.cross_entropy(logits, label, reduction="sum"), "raised IndexError"),
     (lambda logits, label: None, "got None"),
 ])
 def test_a_wrong_loss_is_told_what_is_wrong(mistake, message):

@@ -49,6 +49,10 @@ def test_the_mean_best_of_all_choices_is_correct():
     (lambda scores, n: statistics.fmean(sorted(scores)[-n:]), "the mean of the n best"),
     (lambda scores, n: max(scores[-n:]), "got 77.9"),
     (lambda scores, n: best(product(scores, repeat=n)), "chosen twice"),
+    (lambda scores, n: best(combinations(set(scores), min(n, len(set(scores))))),
+     "may have the same score"),
+    (lambda scores, n: best(combinations(scores, n + 1)), "not yet"),
+    (lambda scores, n: best(combinations(scores, 9)), "raised StatisticsError"),
     (lambda scores, n: None, "expected a score"),
 ])
 def test_a_wrong_best_is_told_what_is_wrong(mistake, message):
@@ -75,6 +79,9 @@ def test_the_verdict_of_the_table_is_correct():
     (lambda facts: judged(facts, allowed=lambda dataset: 0.5), "Each label set has its tolerance"),
     (lambda facts: judged(facts, counts=lambda profile: True), "even if it is equal"),
     (lambda facts: judged(facts, counts=lambda profile: profile != "demo"), "Only profile full"),
+    (lambda facts: judged(facts, allowed=lambda dataset: tolerance(dataset) - 1e-9),
+     "is still within it"),
+    (lambda facts: facts["difference"], "raised KeyError"),
     (lambda facts: judged(facts, finished=False), "A run cut short"),
     (lambda facts: judged(facts, finished=is_comparable(facts["profile"])), "ask that first"),
     (lambda facts: None, "expected 'reproduced'"),
