@@ -38,7 +38,8 @@ def test_rounding_up_is_correct():
     (lambda height, width, stride: (width // stride, height // stride), "changed places"),
     (lambda height, width, stride: (round(height / stride), round(width / stride)), "round up"),
     (lambda height, width, stride: (height, width), "divided by the output stride"),
-    (lambda height, width, stride: (height // stride + 1, width // stride + 1), "nothing is left over"),
+    (lambda height, width, stride: (height // stride + 1, width // stride + 1),
+     "nothing is left over"),
     (lambda height, width, stride: height * width // stride ** 2, "a pair"),
 ])
 def test_wrong_map_sizes_are_told_what_is_wrong(mistake, message):
