@@ -62,7 +62,7 @@ def check_conv5_rates(attempt: Callable[[int, tuple[int, ...]], list[int]]
             case=f"Output stride {output_stride}, factors {factors}: got {list(got)}. ")
 
 
-@exercise("4.4", "27 cells, each reached in exactly one way; the order of the rates does not matter.")
+@exercise("4.4", "27 cells, each reached in exactly one way; the rates may come in any order.")
 def check_widest(attempt: tuple[int, int, int]) -> str | None:
     """Accept three rates whose footprint has no hole and is as wide as any such."""
     if not isinstance(attempt, (tuple, list)):
