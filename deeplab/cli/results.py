@@ -1,11 +1,18 @@
 """Commands that read results: report, compare, status."""
 
+import json
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from deeplab.cli.options import PROFILE, RESULTS, say
+
+WATCH_SECONDS = 5  # between two looks of `deeplab status --watch`
+AT_WORK = ("starting", "running", "pending", "configuring", "completing")
 
 
 @click.command()
@@ -50,26 +57,54 @@ def compare(first: Path, second: Path) -> None:
 @click.command()
 @PROFILE
 @RESULTS
-def status(profile: str, results_root: Path | None) -> None:
-    """What runs, how far it is, and what stopped."""
+@click.option("--watch", is_flag=True, help="show it again and again, until nothing is at work")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def status(profile: str, results_root: Path | None, watch: bool, as_json: bool) -> None:
+    """What runs, where and how far, what waits in SLURM's queue, and what stopped."""
     from deeplab.profiles import get_profile
-    from deeplab.report.results import run_folders, run_state
-    from deeplab.runs.status import status_line
     from deeplab.support.errors import DataError
     from deeplab.support.folders import results_folder
+    root, name = results_root or results_folder(), get_profile(profile).name
+    while True:
+        found = _standings(root, name)
+        if watch and not as_json:
+            click.clear()  # on a terminal only
+        _say_json(found) if as_json else _say_table(found, name)
+        if not watch or not any(status.state in AT_WORK for *_, status, _ in found):
+            break
+        time.sleep(WATCH_SECONDS)
+    sys.exit(DataError.exit_code if any(status.state == "damaged" for *_, status, _ in found)
+             else 0)
+
+
+def _standings(root: Path, profile: str) -> list[tuple[str, int, Path, Any, list[str]]]:
+    """Row, seed, folder, status and lines of each run, those too that only wait in a queue."""
+    from deeplab.report.results import run_folders, run_state
+    from deeplab.runs.queue import queued_jobs
+    queued = queued_jobs(root, profile)
+    found = run_folders(root, profile)
+    found += [(folder.parent.name, int(folder.name.removeprefix("seed")), folder)
+              for folder in queued if folder not in {place for *_, place in found}]
+    return [(row_id, seed, folder, *run_state(folder, queued)) for row_id, seed, folder in found]
+
+
+def _say_table(found: list, profile: str) -> None:
+    from deeplab.runs.status import status_line
     from deeplab.table.rows import which_table
-    found = run_folders(results_root or results_folder(), get_profile(profile).name)
-    table, code = "the published table", 0
-    for row_id, seed, folder in found:
+    table = "the published table"
+    for row_id, seed, _, status, lines in found:
         if which_table(row_id) != table:
             table = which_table(row_id)
             say(f"{table}:")
-        status, lines = run_state(folder)
         say(status_line(row_id + (f" seed {seed}" if seed else ""), status))
         for line in lines:
             say(f"    {line}")
-        if status.state == "damaged":
-            code = DataError.exit_code
     if not found:
         say(f"no runs of profile {profile} yet; start one with: deeplab run voc_r50_d8")
-    sys.exit(code)
+
+
+def _say_json(found: list) -> None:
+    click.echo(json.dumps([
+        {"row_id": row_id, "seed": seed, "folder": str(folder), **asdict(status),
+         "progress": status.progress, "lines": lines}
+        for row_id, seed, folder, status, lines in found], indent=1))

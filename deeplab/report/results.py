@@ -2,10 +2,14 @@
 
 import re
 import shlex
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from deeplab.runs.parameters import command_words
+from deeplab.runs.queue import QueuedJob, ending
 from deeplab.runs.records import (check_facts, check_place, other_command, read_log,
                                   read_published, read_result, run_config)
 from deeplab.runs.result import Standing, standing
@@ -71,8 +75,12 @@ def run_folders(results_root: Path, profile: str) -> list[tuple[str, int, Path]]
             for seed, folder in sorted(seeds.items())]
 
 
-def run_state(folder: Path) -> tuple[Status, list[str]]:
-    """How the run in `folder` stands, and lines that say more of it: for `deeplab status`."""
+def run_state(folder: Path, queued: Mapping[Path, QueuedJob] = MappingProxyType({}),
+              ) -> tuple[Status, list[str]]:
+    """How the run in `folder` stands, and lines that say more of it: for `deeplab status`.
+
+    `queued` are the jobs of SLURM for runs, by folder: a run that has one goes on by itself.
+    """
     try:
         status = read_status(folder)
         if status.state == "done":
@@ -85,8 +93,13 @@ def run_state(folder: Path) -> tuple[Status, list[str]]:
                  "seed": int(folder.name.removeprefix("seed"))}
         return status, [status.problem, "set it aside and make it anew with: deeplab "
                         + shlex.join([*command_words(words), "--again"])]
+    job, lines = queued.get(folder), fit.lines
+    if status.state in ("stopped", "waiting") and job:
+        return replace(status, state=job.state), [*lines, job.line]
+    if status.state == "stopped" and status.job:
+        lines = [*lines, f"its SLURM job {status.job} has ended: {ending(status.job) or 'lost'}"]
     more = whereabouts(status, [*command, *["--again"] * bool(fit.changed)])
-    return status, [*fit.lines, *[more] * bool(more)]
+    return status, [*lines, *[more] * bool(more)]
 
 
 def run_command(folder: Path) -> list[str]:

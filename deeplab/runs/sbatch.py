@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deeplab.runs.batch import row_command
 from deeplab.runs.config import RunConfig
+from deeplab.runs.queue import comment
 from deeplab.support.errors import Stopped
 
 SAVE_SECONDS = 120  # between SLURM's signal and the end of a job
@@ -63,7 +64,7 @@ def sbatch_script(configs: Sequence[RunConfig], request: JobRequest, *, jobs: in
     lines = ["--job-name=deeplab", f"--array=0-{len(configs) - 1}{throttle}",
              "--output=/dev/null",  # each task writes into the folder of its row, see below
              *request.directives, f"--signal=B:USR1@{SAVE_SECONDS}", "--requeue",
-             "--open-mode=append", *directives]
+             "--open-mode=append", f"--comment={shlex.quote(comment(configs))}", *directives]
     report = shlex.join([str(_program()), "report", "--profile", profile, "--results",
                          str(results)])
     return "\n".join([

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from deeplab.runs.queue import said
 from deeplab.runs.sbatch import JobRequest
 from deeplab.support.errors import UsageError
 
@@ -76,7 +77,7 @@ def job_times() -> tuple[float, float]:
     job = os.environ.get("SLURM_JOB_ID")
     if not job:
         return 0.0, float("inf")
-    words = _said("squeue", "--noheader", "--jobs", job, "--format", "%S|%e")
+    words = said("squeue", "--noheader", "--jobs", job, "--format", "%S|%e")
     with contextlib.suppress(ValueError):  # N/A: no limit; or no answer
         start, end = (datetime.fromisoformat(text).timestamp() for text in words.split("|"))
         return start, end
@@ -98,7 +99,7 @@ class Keeper:
             return
         self._looked = now
         names = {worker["name"] for worker in self.cluster.scheduler_info["workers"].values()}
-        queued = dict(line.split("|", 1) for line in _said(
+        queued = dict(line.split("|", 1) for line in said(
             "squeue", "--noheader", "--me", "--format", "%A|%r").splitlines())
         for name, job in list(self.cluster.workers.items()):
             if name not in names and getattr(job, "job_id", None) and job.job_id not in queued:
@@ -110,10 +111,3 @@ class Keeper:
             reasons = sorted(set(queued.values())) or ["no job is queued"]
             self.say(f"no job has started yet; pending: {', '.join(reasons)}")
             self._heard = now
-
-
-def _said(*words: str) -> str:
-    """What a command of SLURM prints; nothing where it cannot be asked."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(words, capture_output=True, text=True, timeout=30).stdout.strip()
-    return ""

@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from deeplab.runs.records import check_place, read_log, read_result
+from deeplab.runs.records import check_place, read_log, read_result, read_run
 from deeplab.support.errors import DeeplabError
 from deeplab.support.plain import printable
-from deeplab.support.locks import is_locked, owner
+from deeplab.support.locks import TRAINER, is_locked, job_of, owner
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Status:
     age: float | None = None  # seconds since the last line of the log
     eta: float | None = None  # seconds to the end, at the speed so far
     owner: tuple[int, str] | None = None  # (process id, host) that runs it
+    job: str | None = None  # the SLURM job of that process, or of the last one that ran it
+    ranks: int = 1  # processes that share the training
     problem: str = ""  # what is damaged, in one line
 
     @property
@@ -54,20 +56,30 @@ def _status(folder: Path) -> Status:
     log: dict = {}
     for line in lines:
         log |= line
-    finished, is_held = folder / "result.json", is_locked(folder / "lock")
-    if finished.exists() and not is_held:
+    held = [folder / name for name in ("lock", TRAINER) if is_locked(folder / name)]
+    if (folder / "result.json").exists() and not held:
         facts = read_result(folder)
         return Status("done", facts["steps"], facts["total_steps"], log.get("loss"),
                       facts["miou"])
-    state = ("running" if lines else "starting") if is_held else (
+    state = ("running" if lines else "starting") if held else (
         "stopped" if folder.exists() else "waiting")
+    who = {"owner": owner(held[0]) if held else None,
+           "job": job_of(held[0] if held else folder / "lock") or job_of(folder / TRAINER)}
     if not lines:
-        return Status(state)
+        return Status(state, **who)
     step, total = log["step"], log.get("total_steps", 0)
-    eta = max(0, total - step) * log.get("seconds", 0) / step if step else None
+    left = max(0, min(_asked(folder), total) - step)
+    eta = left * log.get("seconds", 0) / step if step else None
     return Status(state, step, total, log.get("loss"), log.get("miou"),
                   max(0, time.time() - (folder / "log.jsonl").stat().st_mtime), eta,
-                  owner(folder / "lock"))
+                  ranks=log.get("processes", 1), **who)
+
+
+def _asked(folder: Path) -> float:
+    """The step at which the run in `folder` is to stop, if it was asked to stop early."""
+    if not (folder / "run.json").exists():
+        return float("inf")
+    return read_run(folder)["parameters"].get("max_steps") or float("inf")
 
 
 def status_line(row_id: str, status: Status) -> str:
@@ -90,8 +102,10 @@ def whereabouts(status: Status, command: list[str]) -> str | None:
     if status.owner is None:
         return None
     process, host = status.owner
-    age = "" if status.age is None else f", last line {duration(status.age)} ago"
-    return f"process {process} on {host}{age}"
+    parts = [f"process {process} on {host}", f"SLURM job {status.job}" if status.job else "",
+             f"{status.ranks} ranks" if status.ranks > 1 else "",
+             "" if status.age is None else f"last line {duration(status.age)} ago"]
+    return ", ".join(filter(None, parts))
 
 
 def duration(seconds: float) -> str:

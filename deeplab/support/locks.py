@@ -55,7 +55,7 @@ def locked(path: Path, *, wait: bool = False, patience: float = LOCK_SECONDS) ->
                                  do="wait until it ends, or stop that process")
         file.truncate(0)
         file.write(f"pid {os.getpid()} on {socket.gethostname()} since "
-                   f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+                   f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}" + _job())
         with disk_errors(path):
             file.flush()
         yield
@@ -75,6 +75,24 @@ def is_locked(path: Path) -> bool:
         except OSError as error:
             return isinstance(error, BlockingIOError)  # without locks nobody can hold one
         return False
+
+
+def _job() -> str:
+    """The SLURM job that this process is part of, in words."""
+    array, task = (os.environ.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
+    job = f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
+    return f", SLURM job {job}" if job else ""
+
+
+def job_of(path: Path) -> str | None:
+    """The SLURM job whose process holds the lock file `path`, or held it last; None if none did."""
+    try:
+        with open(path, "rb", opener=regular_itself) as file:
+            text = file.read(400).decode(errors="replace")
+    except (OSError, ResourceError):
+        return None
+    found = re.search(r", SLURM job (\d{1,12}(?:_\d{1,9})?)$", text)
+    return found[1] if found else None
 
 
 def owner(path: Path) -> tuple[int, str] | None:

@@ -182,6 +182,16 @@ def test_the_report_waits_for_the_rows(cluster, configs, tmp_path):
     assert sys.executable.rpartition("/")[0] in script.read_text()
 
 
+def test_status_knows_the_jobs_of_the_rows(cluster, configs, tmp_path):
+    waiting = Table(cluster, configs, tmp_path, directives=["--begin=now+1hour"])
+    shown = subprocess.run(
+        [sys.executable, "-m", "deeplab", "status", "--results", str(configs[0].results_root)],
+        capture_output=True, text=True, env=waiting.environment, check=True).stdout
+    for task in range(2):
+        assert f"SLURM job {waiting.job}_{task} is pending (BeginTime)" in shown
+    cluster.run("scancel", waiting.job)
+
+
 def deeplab_table(cluster, configs, *words, pause="0.5"):
     """`deeplab table --cluster slurm` over `configs`, started."""
     first = configs[0]

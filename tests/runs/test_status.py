@@ -51,6 +51,22 @@ def test_a_result_makes_it_done_unless_it_runs_again(run):
         assert read_status(run).state == "running"
 
 
+def test_a_run_of_papermill_or_torchrun_is_at_work_too(run):
+    (run / "log.jsonl").write_text('{"step": 0, "total_steps": 200, "processes": 8}\n')
+    with locked(run / "trainer.lock"):
+        status = read_status(run)
+    assert status.state == "running" and status.owner[0] == os.getpid()
+    assert "8 ranks" in whereabouts(status, [])
+
+
+def test_the_time_left_is_that_to_the_steps_asked_for(run):
+    folder = run / "demo/voc_r50_d8/seed0"
+    folder.mkdir(parents=True)
+    (run / "log.jsonl").rename(folder / "log.jsonl")
+    (folder / "run.json").write_text('{"parameters": {"row_id": "voc_r50_d8", "max_steps": 60}}')
+    assert read_status(folder).eta == 10 * 25 / 50 and read_status(folder).progress == 0.25
+
+
 def test_half_a_line_does_not_count_yet(run):
     with open(run / "log.jsonl", "a") as file:
         file.write('{"step": 60, "lo')
