@@ -13,7 +13,7 @@ from deeplab.planning.plan import USABLE
 BATCH = 16
 
 
-@exercise("9.1", "One step in many thousand is lost, and none is spoilt.")
+@exercise("9.1", "One step in about two thousand is lost, and none is spoilt.")
 def check_scaled_step(attempt: Callable[..., tuple[float, float]]) -> Iterator[str | None]:
     """Try `attempt(weight, gradient, scale, lr)` on a finite, an infinite and a NaN gradient."""
     got = attempt(1.0, 512.0, 1024.0, 0.1)  # the true gradient is 0.5
