@@ -29,6 +29,11 @@ def test_by_its_name_or_alone_it_is_refused(pattern):
         chosen_runs([pattern], [0], DEMO)
 
 
+def test_by_its_name_it_is_refused_beside_others_too():
+    with pytest.raises(UsageError, match="E-CROP a crop of paper_t1_os128"):
+        chosen_runs(["paper_t1_os8", "paper_t1_os128"], [0], DEMO)
+
+
 @pytest.mark.parametrize("patterns, given, code", [
     (["paper_t7_*"], DEMO, "E-ROW"), (["paper_t1_*"], {"profile": "tiny"}, "E-PROFILE"),
     (["paper_t1_*"], {"profile": "demo", "max_steps": 0}, "E-PARAMETER")])
