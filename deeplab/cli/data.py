@@ -118,10 +118,11 @@ def pack(dataset: str, data_root: Path | None, splits: tuple[str, ...]) -> None:
     from deeplab.data.catalog import SegmentationDataset, find_root, get_dataset
     from deeplab.prepare.suspect import labelled_splits
     from deeplab.support.folders import data_folder
+    from deeplab.support.plain import printable
     label_set = get_dataset(dataset)
     root = find_root(label_set, data_root or data_folder())
     there, _ = labelled_splits(label_set.layout, root, label_set.split_sizes)
     for split in splits or there:
         samples = SegmentationDataset(label_set, root, split, use_pack=False)
-        path = samples.pack(lambda numbers: tqdm(numbers, split, disable=None))
+        path = samples.pack(lambda numbers: tqdm(numbers, printable(split), disable=None))
         say(f"{path}  {len(samples):,} samples, {path.stat().st_size / 1e9:.1f} GB")

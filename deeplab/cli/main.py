@@ -3,6 +3,7 @@
 Heavy modules are imported inside the commands, so that `--help` answers at once.
 """
 
+import errno
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from deeplab.cli.options import (AGAIN, DATA_ROOT, RESULTS, option, run_options,
 from deeplab.cli.results import compare, report, status
 from deeplab.cli.rows import rows
 from deeplab.cli.weights import evaluate, predict, weights
-from deeplab.support.errors import DeeplabError, Stopped
+from deeplab.support.errors import DeeplabError, ResourceError, Stopped
 
 
 class ErrorsAsText(click.Group):
@@ -28,6 +29,14 @@ class ErrorsAsText(click.Group):
         except DeeplabError as error:
             if context.params.get("debug"):
                 raise
+            say(str(error), err=True)
+            sys.exit(error.exit_code)
+        except OSError as refusal:
+            if context.params.get("debug") or refusal.errno == errno.EPIPE:
+                raise
+            error = ResourceError.of(
+                "E-SYSTEM", "the system refuses", file=refusal.filename, found=refusal.strerror,
+                do="correct it, and run the same command again; --debug shows where it happened")
             say(str(error), err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:

@@ -70,13 +70,14 @@ def predict(images: tuple[str, ...], weights: str, row: str | None, profile: str
     """Label photographs: IMAGES are files, folders or patterns, of any size."""
     from deeplab.runs.photos import find_photos
     from deeplab.runs.predict import label_photos
+    from deeplab.support.plain import printable
     photos, left_out = find_photos(images)
     if left_out:
         say(f"left out: {len(left_out)} labels and overlays that predict wrote", err=True)
     for found in label_photos(photos, weights, row_id=row, profile=profile, device=device,
                               out=out, raw=raw, overwrite=overwrite):
-        say(f"{found.photo} -> {found.label}" +
-            (f", {found.overlay.name}" if found.overlay else ""))
+        say(printable(f"{found.photo} -> {found.label}" +
+                      (f", {found.overlay.name}" if found.overlay else "")))
         for name, pixels, share in found.areas:
             say(f"  {name:<24} {pixels:>12,} px {share:6.2f} %")
 

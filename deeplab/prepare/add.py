@@ -16,9 +16,11 @@ from deeplab.data.images import index_palette, read_indices
 from deeplab.data.labelset import LabelSet, parse_label_set
 from deeplab.prepare.class_file import ClassLine, find_class_file, read_classes, with_values
 from deeplab.prepare.look import Found, look_at
-from deeplab.support.errors import UsageError
+from deeplab.support.errors import DataError, UsageError
 from deeplab.support.files import atomic_write, write_json
 from deeplab.support.listing import files_below, shown
+from deeplab.support.own import refuse_linked
+from deeplab.support.plain import printable
 from deeplab.support.void import IGNORE_INDEX
 
 LISTS = "splits/{split}.txt"  # written where nothing says what is for validation
@@ -131,11 +133,17 @@ def voc_colour(index: int) -> tuple[int, int, int]:
 
 def _write_lists(folder: Path, ids: Sequence[str]) -> None:
     """Every fifth id, in the order of a hash of its name, for validation; the others to train."""
+    odd = [id for id in ids if printable(id) != id]
+    if odd:
+        raise DataError.of("E-LOOK", "names that cannot stand in a list, a line each",
+                           file=folder, found=shown(odd), expected="printable text",
+                           do="rename these files, images and labels alike")
     order = sorted(ids, key=lambda id: hashlib.sha256(id.encode()).digest())
     val = set(order[::VAL_SHARE])
     for split, part in (("train", [id for id in ids if id not in val]),
                         ("val", [id for id in ids if id in val])):
         path = folder / LISTS.replace("{split}", split)
+        refuse_linked(path.parent)
         if not path.exists():
             atomic_write(path, "".join(f"{id}\n" for id in part))
 

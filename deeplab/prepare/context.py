@@ -21,6 +21,7 @@ from deeplab.data.images import index_png
 from deeplab.support.errors import DataError
 from deeplab.support.files import atomic_write
 from deeplab.support.folders import write_folder
+from deeplab.support.own import refuse_linked
 
 LABELS = "SegmentationClassContext"
 LISTS = "ImageSets/SegmentationContext"
@@ -51,6 +52,7 @@ def derive_context(annotations: Path, root: Path) -> dict[str, int]:
         if isinstance(error, DataError):
             raise
         raise _unknown_form(annotations, f"{type(error).__name__}: {error}") from error
+    refuse_linked(root / LISTS)
     for split, ids in lists.items():
         atomic_write(root / LISTS / f"{split}.txt", "".join(f"{id}\n" for id in ids))
     return {split: len(ids) for split, ids in lists.items()}

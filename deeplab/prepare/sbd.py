@@ -18,6 +18,7 @@ from deeplab.support.errors import DataError
 from deeplab.support.files import atomic_write
 from deeplab.support.folders import write_folder
 from deeplab.support.listing import read_list
+from deeplab.support.own import refuse_linked
 
 LABELS = "SegmentationClassAug"
 
@@ -37,6 +38,7 @@ def derive_trainaug(sbd: Path, root: Path) -> int:
     lists = root / "ImageSets" / "Segmentation"
     ids = trainaug(voc_train=read_list(lists / "train.txt"), voc_val=read_list(lists / "val.txt"),
                    sbd=read_list(sbd / "train.txt") + read_list(sbd / "val.txt"))
+    refuse_linked(lists)
     atomic_write(lists / "trainaug.txt", "".join(f"{id}\n" for id in ids))
     return len(ids)
 

@@ -6,6 +6,7 @@ bit in a picture is seldom seen otherwise, for most of them still decode.
 """
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from deeplab.support.errors import DataError, ResourceError
 from deeplab.support.files import write_json
 from deeplab.support.listing import shown
 from deeplab.support.pictures import format_of
+from deeplab.support.plain import printable
 
 SHOWN = 5  # problems of a kind that are listed; the rest is counted
 ODD_SHARE = 0.01  # of the images of a published dataset may be odd: it is scored as it is
@@ -140,9 +142,10 @@ def _check_samples(samples: SegmentationDataset, data_root: Path, report: Report
     """
     # a file may be in several splits
     pixels, known = {}, {*map(str, report.problems), *map(str, report.odd)}
+    name = printable(samples.split)
     with ThreadPoolExecutor() as pool:  # Pillow and SHA-256 let go of the interpreter's lock
         found = pool.map(lambda index: _check(samples, index, data_root), range(len(samples)))
-        for index, checked in enumerate(tqdm(found, samples.split, len(samples), disable=None)):
+        for index, checked in enumerate(tqdm(found, name, len(samples), disable=None)):
             report.files |= checked.files
             report.misnamed |= dict.fromkeys(checked.misnamed)
             if checked.problem and str(checked.problem) not in known:
@@ -182,7 +185,8 @@ def _judge_odd(report: Report, leaks: Iterable[DataError], *, is_published: bool
 
 
 def _key(path: Path, data_root: Path) -> str:
-    return path.relative_to(data_root).as_posix()
+    """The name of a file in a manifest; bytes of it that are no text become their escapes."""
+    return os.fsencode(path.relative_to(data_root)).decode(errors="backslashreplace")
 
 
 def _identity(content: bytes) -> list:

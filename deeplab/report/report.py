@@ -18,7 +18,7 @@ from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
 from deeplab.support.files import atomic_write
 from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
-from deeplab.support.own import linked, temporary_for
+from deeplab.support.own import refuse_linked, temporary_for
 from deeplab.support.plain import markdown
 from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
@@ -51,8 +51,7 @@ def make_report(results_root: Path | str, profile: str) -> Path:
 def check_folder(folder: Path) -> None:
     """Raise `ResourceError` (E-LINK) where the folder of a page, or of its figures, is a link."""
     for place in (folder, folder / "figures"):
-        if place.is_symlink():
-            raise linked(place, "a symbolic link")
+        refuse_linked(place)
 
 
 def executed_page(notebook: Path, folder: Path, parameters: dict[str, str]) -> Path:

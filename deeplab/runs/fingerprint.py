@@ -43,6 +43,7 @@ DECISIVE = (
     "support/listing.py",  # which files there are, and which id is whose
     *(f"evaluation/{name}.py" for name in ("metrics", "upsample", "inference")),
     *(f"training/{name}.py" for name in ("settings", "recipe", "loss", "loop", "session", "ranks")))
+LARGEST_WEIGHTS = 2**33  # bytes; a copied run.json may name a file of the system without an end
 PACKAGE = Path(__file__).parents[1]
 NOTEBOOK = PROJECT / "notebooks" / "row.ipynb"
 
@@ -123,7 +124,8 @@ def weights_identity(config: RunConfig) -> str | None:
     choice = config.first_weights
     shipped = PACKAGE / "miniature" / "pretrained" / f"miniature_{config.row.backbone}.safetensors"
     file = shipped if choice == "miniature" else Path(choice)
-    return sha256(file) if file.is_file() else choice
+    is_one = file.is_file() and 0 < file.stat().st_size <= LARGEST_WEIGHTS
+    return sha256(file) if is_one else choice
 
 
 def libraries() -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deeplab.support.errors import DataError, UsageError
+from deeplab.support.plain import printable
 from deeplab.support.png import AFTER_HEADER, text_chunk
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -87,4 +88,4 @@ def check_targets(photos: Sequence[Path], targets: Iterable[Path], *, overwrite:
 def _shown(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(map(printable, names[:SHOWN])) + more

@@ -13,7 +13,7 @@ from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.parameters import PARAMETERS, command_words
 from deeplab.support.errors import DataError, ResourceError
 from deeplab.support.files import read_json, read_json_lines
-from deeplab.support.own import linked
+from deeplab.support.own import refuse_linked
 from deeplab.support.schema import (ListOf, MapOf, Record, Rule, Shape, flag, maybe, number, text,
                                     whole)
 
@@ -150,8 +150,7 @@ def check_place(folder: Path) -> None:
     What is written here must not land elsewhere; the results folder itself may be a link.
     """
     for place in (folder.parents[1], folder.parents[0], folder, folder / "checkpoints"):
-        if place.is_symlink():
-            raise linked(place, "a symbolic link")
+        refuse_linked(place)
         if place.exists() and not place.is_dir():
             raise ResourceError.of("E-WRITE", "this is no folder", file=place, found="a file",
                                    expected="a folder, or none yet", do="remove it")

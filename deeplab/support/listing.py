@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from deeplab.support.errors import DataError
 from deeplab.support.own import regular
+from deeplab.support.plain import printable
 
 # what systems leave in folders and nobody put there: Synology, macOS, Windows, Linux, Jupyter
 SYSTEM_NAMES = {"@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "System Volume Information",
@@ -161,4 +162,4 @@ def shown(names: Iterable[str]) -> str:
     """The first few names, and how many more there are."""
     names = list(names)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(map(printable, names[:SHOWN])) + more

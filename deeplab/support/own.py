@@ -57,6 +57,12 @@ def regular_itself(path: str, flags: int) -> int:
         raise
 
 
+def refuse_linked(folder: Path) -> None:
+    """Raise `ResourceError` (E-LINK) for a link: what is written into it would land elsewhere."""
+    if folder.is_symlink():
+        raise linked(folder, "a symbolic link")
+
+
 def linked(path: Path, found: str) -> ResourceError:
     """The error for something that leads what is written here to another place."""
     return ResourceError.of("E-LINK", "a link stands where deeplab writes", file=path,

@@ -21,7 +21,7 @@ import numpy as np
 from deeplab.support.errors import DataError
 from deeplab.support.files import atomic_write
 from deeplab.support.folders import absolute
-from deeplab.support.own import linked
+from deeplab.support.own import refuse_linked
 
 FORMAT = "deeplab pack 1"
 LENGTH = 8  # bytes at the end that hold the length of the index
@@ -54,8 +54,8 @@ def write_pack(path: Path, samples: Iterable[tuple[np.ndarray, np.ndarray]],
 
     Raises `ResourceError` (E-DISK, E-WRITE, E-LINK), and what reading a sample raises.
     """
-    if path.parent.name == PACKS and path.parent.is_symlink():  # of a dataset that came with it
-        raise linked(path.parent, "a symbolic link")
+    if path.parent.name == PACKS:  # of a dataset, which may have come with it
+        refuse_linked(path.parent)
 
     def write(file: IO[bytes]) -> None:
         entries, offset = [], 0

@@ -132,6 +132,15 @@ def test_a_damaged_result_is_shown_beside_the_others_and_ends_with_3(tmp_path):
     fails("run", "voc_r50_d8", "--results", tmp_path, code=3, text="E-JSON")
 
 
+def test_what_the_system_refuses_ends_with_5_and_the_file(monkeypatch):
+    def refuse(config, again):
+        raise IsADirectoryError(21, "Is a directory", "outcome.json")
+    monkeypatch.setattr(run_row_module, "run_row", refuse)
+    fails("run", "voc_r50_d8", code=5, text="E-SYSTEM the system refuses\n  file: outcome.json\n"
+                                            "  found: Is a directory")
+    assert isinstance(invoke("--debug", "run", "voc_r50_d8").exception, IsADirectoryError)
+
+
 def test_a_place_that_cannot_be_written_to_ends_with_5(tmp_path):
     (tmp_path / "file").touch()
     fails("run", "voc_r50_d8", "--results", tmp_path / "file", code=5, text="E-WRITE")

@@ -92,7 +92,7 @@ def called(name):
         for kind, end in (("photos", "jpg"), ("labels", "png")):
             save(root / f"{kind}/train/x.{end}", np.zeros((6, 9, 3) if end == "jpg" else (6, 9)))
             os.rename(root / f"{kind}/train/x.{end}", root / f"{kind}/train/{name}.{end}")
-        with open(root / "lists/train.txt", "a", encoding="utf-8") as file:
+        with open(root / "lists/train.txt", "a", encoding="utf-8", errors="replace") as file:
             file.write("\nnot there: " + name.replace("\n", " "))
     return {f"file {name!r}": change}
 
@@ -143,7 +143,7 @@ FILES = {
         {"made": "\x1b[2J", "files": {}}).encode())),
     "manifest is deep": replaced("../manifest-leaf.json", text(b"[" * 99_999)),
     **called("a\x1b[2Jb"), **called("a\nb"), **called("<img src=x onerror=alert(1)>"),
-    **called("\u202egpj")}
+    **called("\u202egpj"), **called("\udcff\udcfe")}
 ENTRIES = {  # what stands in place of the entry
     "entry is a link": link("secret.json"), "entry is a link to lines": link("lines.txt"),
     "entry is a pipe": pipe, "entry is a folder": folder, "entry is cut": text(b'{"title": "x'),

@@ -132,6 +132,7 @@ CHECKPOINTS = (
             root=json.dumps([MANIFEST | {"file": "/etc/passwd"}]).encode(),
             other=json.dumps([MANIFEST | {"file": "step-0000008.pt"}]).encode())
     | instead("checkpoints/checkpoints.json"))
+OTHERS = instead("outcome.json") | instead("notebook.ipynb") | instead("rank-0.json")
 FOLDERS = {"a linked folder": linked_folder, "a file for a folder": file_as_folder,
            "linked checkpoints": linked_checkpoints}
 DAMAGED = RESULTS | RECORDS | LOGS | FOLDERS  # `report` and `status` must say so, a line for each

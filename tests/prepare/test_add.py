@@ -221,3 +221,25 @@ def test_a_class_file_that_is_none_is_refused(tmp_path, name, text):
 def test_colours_are_vocs_where_nothing_tells_them():
     assert [voc_colour(index) for index in (0, 1, 2, 3, 8, 20)] == [
         (0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (64, 0, 0), (0, 64, 128)]
+
+
+def test_no_list_is_written_through_a_link_or_holds_a_name_that_is_no_line(make, tmp_path):
+    folder = make("photos/p{}.jpg", "labels/p{}.png", 6)
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "splits").symlink_to(tmp_path / "elsewhere")
+    assert "E-LINK" in invoke("data", "add", "plant", folder, code=5)
+    assert not any((tmp_path / "elsewhere").iterdir())
+    (folder / "splits").unlink()
+    for name in ("photos/p0.jpg", "labels/p0.png"):
+        (folder / name).rename(folder / name.replace("p0", "p\n0"))
+    assert "E-LOOK names that cannot stand in a list" in invoke("data", "add", "plant", folder,
+                                                                code=3)
+
+
+def test_a_class_file_that_a_link_leads_to_is_not_read(make, tmp_path):
+    folder = make("photos/p{}.jpg", "labels/p{}.png", 6)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("one secret:x:0\nother secret:y:1\nthird secret:z:2\n")
+    (folder / "classes.txt").symlink_to(secret)
+    assert "secret" not in invoke("data", "add", "plant", folder)
+    assert "secret" not in (tmp_path / "sets/plant.json").read_text()

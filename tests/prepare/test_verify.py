@@ -277,3 +277,13 @@ def test_what_was_found_is_told_where_the_manifest_cannot_be_written(tree, tmp_p
     tree.image("a_0001").write_bytes(tree.image("a_0001").read_bytes() + b"\0")
     done = CliRunner().invoke(main, [*words, "--manifest", str(tmp_path / "m.json")])
     assert done.exit_code == 3 and "E-CHANGED" in done.output
+
+
+def test_a_name_that_is_no_text_is_kept_in_the_manifest_by_its_bytes(make_tree):
+    tree = make_tree("cityscapes")
+    tree.add("ulm/ulm_\udcff_000019")
+    report = verify("cityscapes", tree.data_root, part=True)
+    assert report.problems == [] and report.counts == {"train": 3}
+    names = json.loads(report.manifest.read_text())["files"]
+    assert "cityscapes/leftImg8bit/train/ulm/ulm_\\xff_000019_leftImg8bit.png" in names
+    assert verify("cityscapes", tree.data_root, part=True).problems == []
