@@ -98,7 +98,7 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
           **given: Any) -> None:
     """Run many rows (all, if none are named), then write the report."""
     from deeplab.report.report import make_report
-    from deeplab.runs.batch import run_rows, without_stale
+    from deeplab.runs.batch import left_to_run, run_rows
     from deeplab.runs.chosen import chosen_runs
     from deeplab.runs.cluster import dry_run_text, run_on_cluster
     from deeplab.runs.sbatch import sbatch_script
@@ -112,12 +112,11 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
         click.echo(sbatch_script(configs, request, jobs=jobs, directives=directives, again=again)
                    if print_sbatch else dry_run_text(configs, cluster, request, directives, again))
         return
-    fitting, stale = (configs, {}) if again else without_stale(configs)
-    codes = (run_on_cluster(fitting, cluster, request, jobs=jobs, directives=directives,
-                            again=again)
-             if cluster else
-             run_rows(fitting, jobs=jobs, again=again)) if fitting else {}
-    failed = {name: code for name, code in codes.items() if code != 0}
+    left, others = (configs, {}) if again else left_to_run(configs, say)
+    ended = (run_on_cluster(left, cluster, request, jobs=jobs, directives=directives, again=again)
+             if cluster else run_rows(left, jobs=jobs, again=again)) if left else {}
+    codes = others | ended
+    failed = {name: code for name, code in ended.items() if code != 0}
     done = {name.split()[0] for name, code in codes.items() if code == 0}
     if done - load_paper_rows().keys():
         say(f"report: {make_report(configs[0].results_root, given['profile'])}")
@@ -127,7 +126,7 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
     for name, code in failed.items():
         say(f"{name} ended with exit code {code}; the same command goes on with it",
             err=True)
-    sys.exit(next(iter((stale | failed).values()), 0))
+    sys.exit(next(filter(None, codes.values()), 0))
 
 
 @main.command()

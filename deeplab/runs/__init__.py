@@ -6,7 +6,7 @@ networks beside the table's), `experiment` (the run as its notebook sees it; `ou
 came to; `shared`: a training that several rows evaluate), `facts`, `evidence`, `peak` (memory) and
 `result` (what it leaves; `records`: the shape of its files), `fingerprint` and `deviations`,
 `begin` (what it leaves first), `run_row` and `notebook` (one row, safe to repeat; `kernel`: where
-its cells run), `batch`, `cluster`, `worker`, `slurm`, `queue` and `sbatch` (many rows), `status`;
-`launch` and `rank` (a row on several processes); `evaluate`, `predict` and `photos` (weights that
-are trained already).
+its cells run), `batch`, `cluster`, `worker`, `slurm`, `queue` and `sbatch` (many rows), `status`
+and `live` (what there is to see of them); `launch` and `rank` (a row on several processes);
+`evaluate`, `predict` and `photos` (weights that are trained already).
 """

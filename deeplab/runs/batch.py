@@ -17,14 +17,16 @@ from pathlib import Path
 from deeplab.runs.chosen import relative_cost
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import device_of
-from deeplab.runs.result import stale
+from deeplab.runs.live import LiveTable
+from deeplab.runs.result import finished_result, stale, standing
 from deeplab.runs.run_row import THREAD_VARIABLES
-from deeplab.runs.status import duration, read_status, status_line
+from deeplab.runs.status import duration
 from deeplab.support.cuda import visible_gpus
 from deeplab.support.errors import DeeplabError
 from deeplab.support.files import open_output
 from deeplab.support.folders import check_clone
 from deeplab.support.machine import child_search_path, core_count
+from deeplab.support.scores import score_words
 from deeplab.support.signals import PARENT, signal_handler
 
 POLL_SECONDS = 0.2  # seconds between two looks at the processes
@@ -63,21 +65,27 @@ class Job:
         return self.code is not None
 
 
-def without_stale(configs: list[RunConfig],
-                  say: Callable[[str], None] = print) -> tuple[list[RunConfig], dict[str, int]]:
-    """Those of `configs` that may run, and the exit codes of the others, after saying why."""
-    fitting, codes = [], {}
+def left_to_run(configs: list[RunConfig],
+                say: Callable[[str], None] = print) -> tuple[list[RunConfig], dict[str, int]]:
+    """Those of `configs` that are to run, and the exit codes of the others, after saying why."""
+    left, codes = [], {}
     for config in configs:
+        name = Job(config).name
         try:
             error = stale(config)
+            done = None if error or standing(config).changed else finished_result(config)
         except DeeplabError as damage:
-            error = damage
-        if error is None:
-            fitting.append(config)
+            error, done = damage, None
+        if error:
+            codes[name] = error.exit_code
+            say(f"{name}: {error}")
+        elif done:
+            codes[name] = 0
+            say(f"{name}: skipped, it is done: mIoU {score_words(done['miou'])} after "
+                f"{done['steps']} of {done['total_steps']} steps, with today's code and data")
         else:
-            codes[Job(config).name] = error.exit_code
-            say(f"{Job(config).name}: {error}")
-    return fitting, codes
+            left.append(config)
+    return left, codes
 
 
 def row_command(config: RunConfig, again: bool) -> list[str]:
@@ -179,40 +187,3 @@ def _stop(running: list[Job]) -> None:
             job.code = None if code == -signal.SIGTERM else code  # it had not yet begun
         except subprocess.TimeoutExpired:
             os.killpg(job.process.pid, signal.SIGKILL)
-
-
-class LiveTable:
-    """The live table: redrawn in place on a terminal, a line per event anywhere else."""
-
-    def __init__(self, jobs: list[Job], say: Callable[[str], None]):
-        self.jobs = list(jobs)
-        self.say = say
-        self.is_terminal = sys.stdout.isatty()
-        self._height = 0
-
-    def ended(self, job: Job) -> None:
-        """Report a row that ended."""
-        if self.is_terminal and job.code == 0:
-            return
-        last = read_status(job.config.folder)
-        text = status_line(job.name, last)
-        if job.code != 0:
-            message = job.log.read_text(encoding="utf-8", errors="replace").strip()
-            text = f"{job.name}: exit code {job.code}\n{message[-2000:]}"
-        self._erase()
-        self.say(text)
-
-    def show(self) -> None:
-        """Redraw the table, on a terminal only."""
-        if not self.is_terminal:
-            return
-        lines = [status_line(job.name, read_status(job.config.folder)) for job in self.jobs]
-        self._erase()
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
-        self._height = len(lines)
-
-    def _erase(self) -> None:
-        if self._height:
-            sys.stdout.write(f"\x1b[{self._height}A\x1b[J")
-            self._height = 0

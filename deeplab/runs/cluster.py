@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from deeplab.runs.batch import (POLL_SECONDS, SAVE_SECONDS, Job, LiveTable, interruptible,
+from deeplab.runs.batch import (POLL_SECONDS, SAVE_SECONDS, Job, interruptible,
                                 longest_first, row_command, summary)
 from deeplab.runs.config import RunConfig
+from deeplab.runs.live import LiveTable
 from deeplab.runs.sbatch import JobRequest
 from deeplab.runs.slurm import SILENT_SECONDS, Keeper, check_submission, dask_imports, slurm_cluster
 from deeplab.support.errors import KernelDied, Stopped, UsageError

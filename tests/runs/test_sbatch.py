@@ -105,9 +105,10 @@ def test_a_folder_that_the_node_does_not_see_is_said_first(tmp_path):
 
 def test_the_command_prints_it():
     words = ["table", "--rows", "voc_r50_*", "--seeds", "0", "--seeds", "0", "--seeds", "1",
-             "--profile", "full", "--gpu", "A100-80", "--print-sbatch"]
+             "--profile", "full", "--gpu", "A100-80", "--print-sbatch", "--jobs", "3"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
-    assert "--array=0-3" in directives(result.output)  # a seed that is named twice is one
+    assert "--array=0-3%3" in directives(result.output)  # a seed that is named twice is one
+    assert "--mail-type=END,FAIL" in result.output and "export SRUN_CPUS_PER_TASK" in result.output
     assert "A100-80" in result.output.splitlines()[1]
     assert sys.executable.rpartition("/")[0] in result.output
