@@ -41,13 +41,13 @@ test-gpu: $(VENV)/ready  ## what only a GPU can show; writes results/gpu-tests-c
 	$(BIN)/python -m pytest -q tests/gpu
 
 lab: $(VENV)/ready  ## open the course
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks --config=notebooks/lab_config.py
 
 site: .venv-site/ready  ## the course as pages to read: build/site/html/index.html
 	$(SITE_BIN)/python notebooks/site/build.py
 
 test-browser: $(VENV)/ready site  ## the site and JupyterLab in chromium, as a reader uses them
-	$(SITE_BIN)/python -m pytest -q -p no:cacheprovider tests/browser
+	$(SITE_BIN)/python -m pytest -q -p no:cacheprovider --confcutdir=tests/browser tests/browser
 
 example:  ## after `make table`: commit its table, figures and one notebook as the example of the README
 	rm -rf results/example && mkdir results/example
@@ -55,6 +55,7 @@ example:  ## after `make table`: commit its table, figures and one notebook as t
 	[ ! -d results/demo/paper ] || { mkdir results/example/paper && \
 		cp -r $(addprefix results/demo/paper/,table.csv page.md figures) results/example/paper; }
 	$(BIN)/python notebooks/site/keep.py results/demo/voc_r50_d16/seed0/notebook.ipynb results/example/row.ipynb
+	$(BIN)/python notebooks/site/keep.py results/demo/report.ipynb results/example/report.ipynb
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

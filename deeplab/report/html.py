@@ -20,6 +20,7 @@ h1, h2 {{ line-height: 1.2; }}
 h2 {{ margin-top: 2.5rem; border-bottom: 1px solid #ddd; }}
 img {{ max-width: 100%; height: auto; }}
 .wide, .strip {{ overflow-x: auto; }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 .strip {{ display: flex; gap: .6rem; scroll-snap-type: x proximity; padding-bottom: .6rem; }}
 .strip figure {{ flex: 0 0 10rem; margin: 0; scroll-snap-align: start; font-size: 13px; }}
 .strip img {{ width: 10rem; max-width: none; display: block; margin-bottom: 2px;

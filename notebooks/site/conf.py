@@ -23,7 +23,6 @@ nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_block", "deflist"]
 myst_heading_anchors = 3
-python_maximum_signature_line_length = 72
 add_module_names = False
 toc_object_entries = False
 
@@ -33,6 +32,7 @@ html_static_path = [str(SITE / "static")]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_copy_source = False
+html_show_search_summary = False  # asks for pages, which a browser refuses from a disk
 html_show_sphinx = False
 html_show_copyright = False
 html_last_updated_fmt = None

@@ -146,8 +146,16 @@ def _read(app, docname, source):
         source[0] = json.dumps(page)
 
 
+def _level(app, pagename, templatename, context, doctree):
+    """Sphinx marks the captions of the sidebar as headings without a level; give them one."""
+    tree = context.get("furo_navigation_tree", "")
+    levelled = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    context["furo_navigation_tree"] = levelled
+
+
 def setup(app):
     """Called by Sphinx."""
     app.add_config_value("deeplab_repository", "", "env")
     app.connect("source-read", _read)
+    app.connect("html-page-context", _level, priority=900)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": True}
