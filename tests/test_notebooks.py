@@ -156,6 +156,16 @@ def test_a_lesson_has_the_skeleton(path):
 
 
 @by_name(LESSONS)
+def test_a_lesson_ends_with_three_questions_their_folded_answers_and_further_reading(path):
+    end = read(path).cells[-1].source
+    questions, _, reading = end.partition("## Further reading\n")
+    asked = re.findall(r"^\*\*Question (\d)\.\*\* [^\n]+\?[^\n]*\n\n<details><summary>Answer (\d)"
+                       r"</summary>\n\n[^\n]+\n\n</details>$", questions, flags=re.M)
+    assert asked == [("1", "1"), ("2", "2"), ("3", "3")]
+    assert 3 <= len(re.findall(r"^- \[.+\]\(https://\S+\): .+\.$", reading, flags=re.M)) <= 5
+
+
+@by_name(LESSONS)
 def test_one_cell_of_a_lesson_fails_on_purpose(path):
     failing = [cell for cell in code_cells(path)
                if "raises-exception" in cell.metadata.get("tags", [])]

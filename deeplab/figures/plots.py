@@ -177,7 +177,9 @@ def show(fig: Figure, *, alt: str, caption: str | None = None, file: Path | None
         atomic_write(file, content)
     if len(content) > LARGE:
         # worth it for few colours; of all colours it takes ten times as long for 2 % less
-        content = encoded(image.quantize(256, dither=Image.Dither.NONE), optimize=True)
+        # this method keeps the rare colours, such as those of a legend's small squares
+        few = image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+        content = encoded(few, optimize=True)
     data = {"image/png": base64.b64encode(content).decode(), "text/plain": alt}
     display(data, metadata={"image/png": {"alt": alt}}, raw=True)
     display(Markdown(f"*{markdown(caption or alt)}*"))

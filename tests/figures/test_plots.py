@@ -87,3 +87,23 @@ def test_a_note_stands_beside_its_place_and_a_finished_chart_has_its_legend():
     assert (axes.texts[0].xy, axes.texts[0].xyann) == ((0, 1), (5, -3))
     assert axes.get_xlabel() == "x"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one"]
+
+
+def test_the_few_colours_of_a_large_picture_keep_those_of_its_legend(shown):
+    """A photograph with all shades beside small patches of every class."""
+    rng = np.random.default_rng(0)
+    shades = np.linspace(0, 255, 160)[:, None, None] * np.array([1.0, 0.8, 0.5])
+    photo = (0.8 * shades + rng.uniform(0, 50, (160, 160, 3))).clip(0, 255).astype(np.uint8)
+    label = np.zeros((160, 160), np.uint8)
+    for index in range(21):
+        label[7 * index:7 * index + 3, 40:44] = index
+    fig = plots.side_by_side({"image": photo, "label": label}, VOC)
+    full = np.asarray(plots.drawn(fig)).astype(int)
+    plots.show(fig, alt="A photograph and patches of all classes.")
+    sent = base64.b64decode(shown[0][0]["image/png"])
+    few = Image.open(io.BytesIO(sent))
+    assert few.mode == "P"
+    few = np.asarray(few.convert("RGB")).astype(int)
+    for colour in VOC.palette:
+        where = (full == colour).all(2)
+        assert where.any() and abs(few[where] - colour).max() <= 20
