@@ -16,6 +16,7 @@ from deeplab.support.errors import UsageError
 from deeplab.support.files import replace_file, write_json
 from deeplab.support.locks import TRAINER, is_locked
 from deeplab.support.machine import thread_count
+from deeplab.support.seal import sealed
 
 RUNNER = "lock"  # in a run's folder: held by `run_row` while its notebook runs
 
@@ -40,9 +41,9 @@ def begin(config: RunConfig, mark: dict[str, Any], threads: int | None = None) -
             return before.get("threads", thread_count())
         set_aside(config.folder, old.get("code", "unknown")[:6])
     threads = threads or thread_count()
-    write_json(record, {"parameters": config.parameters, "fingerprint": mark, "threads": threads,
-                        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-                        "surroundings": software()})
+    write_json(record, sealed({
+        "parameters": config.parameters, "fingerprint": mark, "threads": threads,
+        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "surroundings": software()}))
     return threads
 
 

@@ -19,6 +19,7 @@ from deeplab.runs.fingerprint import data_identity, digest
 from deeplab.runs.predict import weight_file
 from deeplab.runs.records import check_place
 from deeplab.support.files import sha256, write_json
+from deeplab.support.seal import sealed
 from deeplab.table.rows import get_row
 from deeplab.weights.fused import optimize_for_inference
 
@@ -52,7 +53,7 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
         "data": digest(data_identity(config, config.row.eval_split))}
     path = config.folder.parent / _result_name(facts, config)
     save_counts(path.with_suffix(".safetensors"), experiment.eval_set, evaluation)
-    write_json(path, facts)
+    write_json(path, sealed(facts))
     return facts
 
 

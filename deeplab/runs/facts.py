@@ -16,8 +16,9 @@ from deeplab.runs.experiment import Experiment
 from deeplab.runs.fingerprint import surroundings
 from deeplab.runs.outcome import Outcome
 from deeplab.runs.peak import peak_memory_mb
-from deeplab.support.files import write_json
+from deeplab.support.files import sha256, write_json
 from deeplab.support.scores import rounded
+from deeplab.support.seal import sealed
 
 
 def outcome_facts(experiment: Experiment, outcome: Outcome, *, gmacs: float) -> dict[str, Any]:
@@ -49,11 +50,14 @@ def evaluation_facts(experiment: Experiment, evaluation: Evaluation) -> dict[str
 def save_outcome(folder: Path, facts: dict[str, Any]) -> None:
     """Leave `outcome.json` for the runner; what comes after is the end of the kernel.
 
+    It holds a digest of itself and of the log, by which a byte that changes later is seen.
     There the collector would walk over a million objects. Frozen they are passed over, and the
     next row starts most of a second sooner. Without a runner, in JupyterLab or under papermill
     alone, the outcome becomes the result here; raises `UsageError` (E-CHANGED).
     """
-    write_json(folder / "outcome.json", facts)
+    log = folder / "log.jsonl"
+    digests = {"log": sha256(log)} if log.is_file() else {}
+    write_json(folder / "outcome.json", sealed(facts | digests))
     if finish_alone(folder):
         print("This row is done: status and report count it.")
     atexit.register(gc.freeze)

@@ -12,10 +12,11 @@ from typing import Any
 from deeplab.runs.config import RunConfig, row_facts
 from deeplab.runs.parameters import PARAMETERS, command_words
 from deeplab.support.errors import DataError, ResourceError
-from deeplab.support.files import read_json, read_json_lines
+from deeplab.support.files import read_json, read_json_lines, sha256
 from deeplab.support.own import refuse_linked
 from deeplab.support.schema import (ListOf, MapOf, Record, Rule, Shape, flag, maybe, number, text,
                                     whole)
+from deeplab.support.seal import is_intact
 
 LARGEST = 2**20  # bytes of a record; a result with 150 classes has some 6,000
 MOST_LINES = 200_000  # of a log
@@ -50,7 +51,7 @@ EVALUATION = {
 TRAINING = {
     "seed": whole(0, 2**31), "complete": flag(), "gmacs": number(0), "parameters": whole(),
     "peak_memory_mb": maybe(whole()), "backbone_weights": text(),
-    "deviations": ListOf(whole(1, 999), 99), "command": text(4096)}
+    "deviations": ListOf(whole(1, 999), 99), "command": text(4096), "log": text(64)}
 RESULT = Record({"miou": SCORE, "steps": STEP, "total_steps": STEP}, EVALUATION | TRAINING)
 PUBLISHED = Record({"miou": SCORE, "num_images": STEP, "row_id": text(), "profile": text()},
                    EVALUATION)
@@ -119,6 +120,11 @@ def check_facts(folder: Path, facts: Mapping[str, Any], config: RunConfig) -> No
     if facts["class_iou"].keys() != set(config.label_set.classes):
         raise _refused(path, f"{len(facts['class_iou'])} classes in class_iou",
                        f"the {config.row.num_classes} of {config.row.dataset}")
+    log = folder / "log.jsonl"
+    if facts["complete"] and "log" in facts and (
+            not log.is_file() or sha256(log) != facts["log"]):
+        raise _refused(log, "another log than the one of which result.json was made",
+                       "the log as the run left it")
 
 
 def read_log(folder: Path) -> Iterator[dict[str, Any]]:
@@ -180,6 +186,9 @@ def other_command(folder: Path) -> list[str]:
 def _read(path: Path, shape: Shape) -> Any:
     value = read_json(path, largest=LARGEST, links=False)
     _check(path, shape, value)
+    if isinstance(value, dict) and not is_intact(value):
+        raise _refused(path, "content that was changed since",
+                       "what fits the digest that stands in it")
     return value
 
 

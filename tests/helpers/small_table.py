@@ -28,7 +28,7 @@ from deeplab.training import loop
 
 SITE = Path(__file__).parent / "site"
 STEPS = 8
-TIMES = {"minutes", "peak_memory_mb", "dirty", "commit", "command"}  # differ from run to run
+TIMES = {"minutes", "peak_memory_mb", "dirty", "commit", "command", "log", "digest"}  # differ
 ROWS = ("voc_r50_d16", "context59_r50_d8")
 PLACES = ("begin", "flushed", "synced", "done")  # of a write at which a process may be killed
 

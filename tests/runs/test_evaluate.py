@@ -22,6 +22,7 @@ from deeplab.runs.experiment import Experiment
 from deeplab.support.errors import CheckpointError, DataError
 from deeplab.support.files import sha256, write_json
 from deeplab.support.remote import Remote
+from deeplab.support.seal import sealed
 from deeplab.table.rows import get_row
 from deeplab.weights import published as pretrained
 from deeplab.weights.export import convert_file
@@ -54,7 +55,7 @@ def test_a_foreign_file_is_scored_as_the_row_says_and_recorded(tmp_path, data_ro
     assert facts["miou"] == round(own.mean_iou, 4) and facts["num_images"] == 3
     assert facts["weights_sha256"] == sha256(weights)
     (path,) = (tmp_path / "small" / ROW).glob("*.json")
-    assert path.name.startswith("evaluated-") and json.loads(path.read_text()) == facts
+    assert path.name.startswith("evaluated-") and json.loads(path.read_text()) == sealed(facts)
     both = evaluate_weights(ROW, str(weights), scales=(0.5, 1.0), flip=True, **options)
     assert both["scales"] == [0.5, 1.0] and both["miou"] != facts["miou"]
     assert len(list(path.parent.glob("*.json"))) == 2
