@@ -1,5 +1,6 @@
 """Packed samples are those of the files, to the byte, or refused."""
 
+import json
 import os
 import pickle
 
@@ -60,8 +61,8 @@ def test_workers_do_not_receive_the_data(tree):
     opened(tree).pack()
     packed = opened(tree)
     packed[0]
-    assert "data" in vars(packed.packed)
-    assert "data" not in vars(pickle.loads(pickle.dumps(packed.packed)))
+    assert "data" in vars(packed.packed.blocks)
+    assert "data" not in vars(pickle.loads(pickle.dumps(packed.packed)).blocks)
 
 
 def change_image(tree):
@@ -103,8 +104,42 @@ def test_another_label_map_refuses_the_pack(tree):
 def test_a_damaged_pack_is_refused(tree, keep):
     path = opened(tree).pack()
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError, match="E-PACK a pack that is damaged or cut short"):
+    with pytest.raises(DataError, match="E-PACK a pack that is damaged, cut short or of an earlier"):
         opened(tree)
+
+
+def test_a_changed_byte_of_a_sample_is_refused_when_it_is_read_and_others_are_not(tree):
+    path = opened(tree).pack()
+    content = bytearray(path.read_bytes())
+    content[4 * 21 * 34 + 5] ^= 1  # in the second sample
+    path.write_bytes(content)
+    packed = opened(tree)
+    assert packed[0][0].shape == (21, 34, 3) and packed[2][0].shape == (13, 8, 3)
+    with pytest.raises(DataError, match=r"E-PACK a pack that is damaged(.|\n)*216 bytes of block 1"):
+        packed[1]
+
+
+def first_version(path, samples, sources, lookup):
+    """A pack as it was written before it had checksums."""
+    entries, offset = [], 0
+    with open(path, "wb") as file:
+        for source, (image, label) in zip(sources, samples):
+            entries.append([source.state, offset, *label.shape])
+            file.write(image.tobytes() + label.tobytes())
+            offset += image.size + label.size
+        index = json.dumps({"format": "deeplab pack 1", "lookup": lookup.tolist(),
+                            "samples": entries}).encode()
+        file.write(index + len(index).to_bytes(8, "little"))
+
+
+def test_a_pack_of_an_earlier_version_is_refused_with_the_command_that_makes_it_anew(tree):
+    path, files = opened(tree).pack(), opened(tree, use_pack=False)
+    first_version(path, [files[index] for index in range(3)], files.sources,
+                  files.label_set.lookup)
+    with pytest.raises(DataError, match=r"E-PACK(.|\n)*of an earlier version(.|\n)*deeplab data pack"):
+        opened(tree)
+    files.pack()
+    assert opened(tree).packed is not None
 
 
 def test_verify_reads_the_files_and_not_the_pack(tree):
@@ -133,7 +168,7 @@ def test_packs_of_data_that_cannot_be_written_lie_elsewhere(tree, tmp_path, monk
     words = "pack", "voc", "--data-root", str(tree.root), "--split", "train"
     done = CliRunner().invoke(data, words)
     assert done.exit_code == 0 and str(tmp_path / "packs/voc-train.pack") in done.output
-    assert opened(tree).packed.path == tmp_path / "packs/voc-train.pack"
+    assert opened(tree).packed.blocks.path == tmp_path / "packs/voc-train.pack"
     assert not (tree.root / "packed").exists()
     monkeypatch.delenv("DEEPLAB_PACKS")
     assert opened(tree).packed is None
