@@ -123,24 +123,37 @@ class JsonLines:
     """An append-only log, one JSON object per line.
 
     `size` is the length in bytes that the last checkpoint stored, 0 for a new log; the rest is
-    cut off, so that no line appears twice after a resume.
-    Raises `CheckpointError` (E-LOG) if the file is shorter.
+    cut off, so that no line appears twice after a resume. `digest` is that of these bytes.
+    Raises `CheckpointError` (E-LOG) if the file is shorter or has another one.
     """
 
-    def __init__(self, path: Path, size: int):
+    def __init__(self, path: Path, size: int, digest: str | None = None):
         self.path = path
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # unbuffered: each line reaches the system at once
-            self._file = open(path, "ab", buffering=0, opener=no_link)
-        length = self._file.tell()
+            self._file = open(path, "a+b", buffering=0, opener=no_link)
+            length = self._file.tell()
+            self._file.seek(0)
+            self._hash = hashlib.sha256(self._file.read(size))
         if length < size:
-            self.close()
-            raise CheckpointError.of(
-                "E-LOG", "the log is shorter than the checkpoint says", file=path,
-                found=f"{length} bytes", expected=f"at least {size} bytes",
-                do="put the log back, or remove the run's folder to start from zero")
+            raise self._refused("shorter", f"{length} bytes", f"at least {size} bytes")
+        if digest not in (None, self.digest):
+            raise self._refused("another", f"SHA-256 {self.digest[:12]} of {size} bytes",
+                                digest[:12])
         self._file.seek(self._file.truncate(size))
+
+    def _refused(self, how: str, found: str, expected: str) -> CheckpointError:
+        self.close()
+        return CheckpointError.of(
+            "E-LOG", f"the log is {how} than the checkpoint says", file=self.path, found=found,
+            expected=expected,
+            do="put the log back, or remove the run's folder to start from zero")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything logged so far, as it was meant to be written."""
+        return self._hash.hexdigest()
 
     @property
     def size(self) -> int:
@@ -153,7 +166,9 @@ class JsonLines:
         """Append one line; NaN is refused. Raises `ResourceError` (E-DISK) on a full disk."""
         line = (json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
         with disk_errors(self.path):
-            if self._file.write(line) < len(line):
+            written = self._file.write(line)
+            self._hash.update(line[:written])
+            if written < len(line):
                 raise OSError(errno.ENOSPC, "only a part of the line was written")
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ class RunLog:
 
     What was logged after the checkpoint is cut off, and the clock goes on with it. Of several
     ranks only the first one writes, and says what it does.
-    Raises `CheckpointError` (E-LOG) if the log is shorter than the checkpoint says.
+    Raises `CheckpointError` (E-LOG) for a log that is not the one the checkpoint tells of.
     """
 
     def __init__(self, path: Path, state: Mapping[str, Any] | None, total_steps: int,
@@ -26,7 +26,8 @@ class RunLog:
         self.step, self.total_steps, self.say = state["step"], total_steps, say
         self._last_loss = math.nan
         self._start = time.perf_counter() - state["seconds"]
-        self._file = JsonLines(path, size=state["log_size"]) if ranks.is_first else None
+        self._file = JsonLines(path, size=state["log_size"], digest=state.get(
+            "log_sha256")) if ranks.is_first else None
         if self.step and self._file:
             say(f"going on from step {self.step} of {total_steps}")
         elif self._file:
@@ -40,7 +41,8 @@ class RunLog:
     @property
     def position(self) -> dict[str, Any]:
         """What a checkpoint keeps of the log."""
-        return {"log_size": self._file.size, "seconds": self.seconds}
+        return {"log_size": self._file.size, "log_sha256": self._file.digest,
+                "seconds": self.seconds}
 
     def loss(self, step: int, *, lr: float, loss: float, loss_aux: float) -> None:
         """Log the losses of the batch that made step number `step`."""

@@ -132,7 +132,7 @@ def state_digest(value) -> str:
     def add(value, name):
         if isinstance(value, dict):
             for key in sorted(value, key=str):
-                if key not in ("seconds", "log_size"):
+                if key not in ("seconds", "log_size", "log_sha256"):
                     add(value[key], f"{name}.{key}")
         elif isinstance(value, (list, tuple)):
             for index, item in enumerate(value):

@@ -12,7 +12,8 @@ import torch
 from toy_training import (KILLED, POINTS, STEPS, ToySet, in_child, log_lines, newest_state,
                           newest_step, run_digest, state_digest, toy_model, toy_train)
 
-from deeplab.support.errors import DivergedError, LockedError, ResourceError, UsageError
+from deeplab.support.errors import (CheckpointError, DivergedError, LockedError, ResourceError,
+                                    UsageError)
 from deeplab.support.files import sha256
 from deeplab.support.locks import TRAINER, locked
 from deeplab.support.torch_errors import translate_torch_errors
@@ -133,7 +134,7 @@ def forget_buffer(ending):
 
 
 def forget_log_size(state):
-    state["log_size"] = None  # stands for "do not cut"
+    state["log_size"] = state["log_sha256"] = None  # stands for "do not cut"
 
 
 FORGETS = {
@@ -185,7 +186,8 @@ def test_the_gradient_scale_of_mixed_precision_is_needed(tmp_path):
 
 def test_nothing_is_saved_beside_what_the_control_covers(reference):
     assert set(newest_state(reference)) == {
-        "identity", "step", "model", "optimizer", "scaler", "torch_rng", "log_size", "seconds"}
+        "identity", "step", "model", "optimizer", "scaler", "torch_rng", "log_size",
+        "log_sha256", "seconds"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
@@ -301,6 +303,21 @@ def test_the_late_notice_of_a_killed_loader_interrupts_nothing_else():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+
+
+def test_a_log_with_a_changed_byte_is_refused_and_one_of_an_earlier_version_is_not(tmp_path):
+    toy_train(tmp_path, stop_step=6, scored=0)
+    path = tmp_path / "log.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"step": 1,', b'"step": 7,', 1))
+    with pytest.raises(CheckpointError, match=r"E-LOG the log is another(.|\n)*put the log back"):
+        toy_train(tmp_path, scored=0)
+    path.write_bytes(whole + b'{"step": 99}\n')  # what follows is cut off, as ever
+    toy_train(tmp_path, stop_step=7, scored=0)
+    assert path.read_bytes().startswith(whole[:newest_state(tmp_path)["log_size"] // 2])
+    change_newest(tmp_path, lambda state: state.pop("log_sha256"))
+    path.write_bytes(path.read_bytes().replace(b'"step": 1,', b'"step": 7,', 1))
+    toy_train(tmp_path, stop_step=8, scored=0)
 
 
 def test_two_trainings_in_one_folder_are_refused(tmp_path, monkeypatch):
