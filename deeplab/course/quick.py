@@ -5,7 +5,8 @@ kept below data/miniature/.cache. The name of the file holds a hash of everythin
 the weights, so that a change of code or data trains anew.
 
 One network comes with the package, so that a lesson can begin with it: the table's cheapest row
-after all its 300 steps, as float16. To make it again::
+after all its 300 steps, as float16. To make it again, and then correct its digest in
+`deeplab.weights.shipped`::
 
     python -m deeplab.course.quick voc_r50_d16
 """
@@ -24,6 +25,7 @@ from deeplab.support.folders import data_folder
 from deeplab.training.loop import batches, train_step
 from deeplab.training.recipe import make_optimizer, poly_lr
 from deeplab.weights.files import load_model, save_weights
+from deeplab.weights.shipped import read_shipped
 
 STEPS = 150  # of the whole poly schedule; about a tenth of a second each on two cores
 SHIPPED = Path(__file__).parent / "trained"
@@ -49,7 +51,7 @@ def trained_demo_model(row_id: str, *, steps: int = STEPS, seed: int = 0) -> Dee
     experiment = demo_experiment(row_id, seed=seed)
     shipped = shipped_file(row_id, steps=steps, seed=seed)
     if shipped.is_file():
-        return load_model(shipped, experiment.config.row)
+        return read_shipped(shipped).model(experiment.config.row)
     path = _cached(experiment.config, steps)
     if not path.is_file():
         for stale in path.parent.glob(f"{path.stem.rpartition('-')[0]}-*"):

@@ -4,7 +4,7 @@ The published rows start from a ResNet trained to name 1.3 million photographs. 
 do the same in small: at output stride 32 and the demo's width a ResNet learns to name single
 drawn things and stuffs, and every demo row of that depth then starts from it, dilated to the
 row's output stride. The weights are shipped with the package (a few megabytes); to make them
-again::
+again, and then correct their digests in `deeplab.weights.shipped`::
 
     python -m deeplab.miniature.backbone resnet50
     python -m deeplab.miniature.backbone resnet101
@@ -24,7 +24,8 @@ from deeplab.miniature.scenes import portrait, vocabulary
 from deeplab.model.backbone import ResNet
 from deeplab.profiles import PROFILES
 from deeplab.training.recipe import poly_lr
-from deeplab.weights.files import load_weights, save_weights
+from deeplab.weights.files import save_weights
+from deeplab.weights.shipped import read_shipped
 
 SIZE = 64  # pixels; two cells at output stride 32
 BATCH = 48  # portraits of a step
@@ -76,7 +77,7 @@ def batch(kinds: list[str], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
 
 def miniature_backbone(name: str) -> dict[str, Tensor]:
     """The shipped weights, float32, of the demo's "resnet50" or "resnet101"."""
-    weights = load_weights(SHIPPED / f"miniature_{name}.safetensors")
+    weights = read_shipped(SHIPPED / f"miniature_{name}.safetensors").tensors
     return {key: value.float() if value.is_floating_point() else value
             for key, value in weights.items()}
 
