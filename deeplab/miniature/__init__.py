@@ -1,1 +1,1 @@
-"""Drawn twins: `scenes` (pictures), `twins` (files), `mark` (of each), `backbone` (pretraining)."""
+"""Drawn twins: `scenes` (pictures), `twins` and `stamp` (files), `mark`, `backbone` (pretraining)."""

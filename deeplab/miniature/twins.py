@@ -24,22 +24,19 @@ from deeplab.data.catalog import LabelSet, get_dataset, stored_as
 from deeplab.data.images import index_png
 from deeplab.miniature.mark import marked
 from deeplab.miniature.scenes import Painter, vocabulary
+from deeplab.miniature.stamp import STAMP, File, is_whole, refuse_strangers, stamped
 from deeplab.support.errors import UsageError
-from deeplab.support.files import read_json
 from deeplab.support.folders import data_folder, write_folder
 from deeplab.support.pack import PACKS
 from deeplab.support.locks import locked
 from deeplab.support.source import without_words
 from deeplab.support.void import IGNORE_INDEX
 
-STAMP = "miniature.json"
 BORDERED = ("voc",)  # things in SegmentationClass have a 255 border; SegmentationClassAug has none
 TRAIN_SHARE = 4  # one in four trainaug images belongs to VOC's own train list
 JPEG_QUALITY = 92
 EGO_VEHICLE, OUT_OF_ROI, STATIC = 1, 3, 4  # Cityscapes raw ids that no kind of a scene has
 VOID_COLOURS = {EGO_VEHICLE: (35, 35, 42), OUT_OF_ROI: (15, 15, 15), STATIC: (90, 90, 90)}
-
-File = tuple[str, bytes]  # path relative to the twin's folder, and content
 
 
 def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) -> Path:
@@ -47,7 +44,8 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
 
     Twins lie in `data_root`, or in miniature/ of the project's data folder. Drawing one takes a
     few seconds, for which a second process waits. Raises `UsageError` (E-TWIN) for a dataset
-    that has no twin and for a folder of that name that is no twin: it is left alone.
+    that has no twin, for a folder of that name that is no twin and for one that holds files of
+    somebody else: they are left alone.
     """
     name = stored_as(name)
     if name not in vocabulary()["sets"]:
@@ -55,33 +53,18 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
                             expected=", ".join(vocabulary()["sets"]),
                             do="run it at --profile small or full with --data-root")
     folder = Path(data_root or data_folder() / "miniature") / (f"{name}-{seed}" if seed else name)
-    if is_whole(folder):
+    if is_whole(folder, version()):
         return folder
     with locked(folder.with_name(f".{folder.name}.lock"), wait=True):
-        if is_whole(folder):
+        if is_whole(folder, version()):
             return folder
         if folder.exists() and not (folder / STAMP).exists():
             raise UsageError.of("E-TWIN", "a folder that is no miniature twin is in the way",
                                 file=folder, do="give another --data-root; for a real dataset "
                                                 "choose --profile small or full")
-        return write_folder(folder, _stamped(_draw(get_dataset(name), seed), name, seed),
-                            replace=True)
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether `folder` holds a twin as it would be drawn now, with every byte in place.
-
-    Packs, which are made of a twin's files and check themselves, may lie beside them.
-    """
-    if not (folder / STAMP).is_file():
-        return False
-    stamp = read_json(folder / STAMP)
-    if not isinstance(stamp, dict) or stamp.get("version") != version():
-        return False
-    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")
-             if path.is_file() and path.name != STAMP and path.parent.name != PACKS}
-    return stamp.get("files") == {name: _digest(path.read_bytes())
-                                  for name, path in sorted(there.items())}
+        refuse_strangers(folder, lambda: dict(_draw(get_dataset(name), seed)))
+        return write_folder(folder, stamped(_draw(get_dataset(name), seed), dataset=name,
+                                            seed=seed, version=version()), replace=True)
 
 
 @functools.cache
@@ -93,21 +76,6 @@ def version() -> str:
     tables = [json.loads(path.read_text(encoding="utf-8"))
               for path in (here.joinpath("scenes.json"), data.joinpath("classes.json"))]
     return sha256(json.dumps([code, tables]).encode()).hexdigest()[:12]
-
-
-def _stamped(drawn: Iterator[File], name: str, seed: int) -> Iterator[File]:
-    """The same files, and last the stamp that says what they are, with a digest of each."""
-    digests = {}
-    for path, content in drawn:
-        digests[path] = _digest(content)
-        yield path, content
-    stamp = {"dataset": name, "seed": seed, "version": version(),
-             "files": dict(sorted(digests.items()))}
-    yield STAMP, json.dumps(stamp, indent=1).encode()
-
-
-def _digest(content: bytes) -> str:
-    return sha256(content).hexdigest()[:16]
 
 
 def _draw(label_set: LabelSet, seed: int) -> Iterator[File]:

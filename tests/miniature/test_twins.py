@@ -211,6 +211,7 @@ def test_both_context_rows_share_one_twin(tiny, tmp_path):
 
 def test_a_twin_that_is_there_is_left_alone(tiny, tmp_path):
     folder = miniature("voc", tmp_path)
+    (folder / ".DS_Store").touch()  # which a file browser leaves
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert miniature("voc", tmp_path) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
@@ -232,16 +233,40 @@ def test_a_changed_drawing_or_a_damaged_file_draws_it_anew(tiny, tmp_path, monke
     folder = miniature("voc", tmp_path)
     before = content(folder)
     image = next(folder.rglob("*.jpg"))
+    stamp = folder / "miniature.json"
     damages = (image.unlink, lambda: image.write_bytes(b""), lambda: flip_a_bit(image),
-               lambda: shutil.copy(image, image.with_name("one_more.jpg")))
+               lambda: stamp.write_bytes(b"{"), lambda: stamp.write_text("[]"))
     for damage in damages:
         damage()
         assert content(miniature("voc", tmp_path)) == before
-    (folder / "VOCdevkit/left.over").touch()
     monkeypatch.setattr(twins, "version", lambda: "another one")
     after = content(miniature("voc", tmp_path))
     assert after.keys() == before.keys()
     assert json.loads(after["miniature.json"])["version"] == "another one"
+
+
+@pytest.mark.parametrize("stamp", ["listed", "earlier", "damaged"])
+def test_a_file_of_somebody_else_survives_when_a_twin_must_be_drawn_anew(tiny, tmp_path, stamp):
+    folder = miniature("ade20k", tmp_path)
+    drawn = content(folder)
+    said = json.loads((folder / "miniature.json").read_text())
+    if stamp != "listed":
+        del said["files"]
+    (folder / "miniature.json").write_text(json.dumps(said)[:-1 if stamp == "damaged" else None])
+    image = next(folder.rglob("*.jpg"))
+    for stranger in (image.with_name("mine.jpg"), folder / "packed/notes.txt", folder / "link"):
+        stranger.parent.mkdir(exist_ok=True)
+        if stranger.name == "link":
+            stranger.symlink_to(tmp_path)
+        else:
+            shutil.copy(image, stranger)
+        before = content(folder)
+        with pytest.raises(UsageError, match=rf"E-TWIN files that deeplab did not draw(.|\n)*"
+                                             rf"{stranger.name}(.|\n)*move them elsewhere"):
+            miniature("ade20k", tmp_path)
+        assert content(folder) == before
+        stranger.unlink()
+    assert content(miniature("ade20k", tmp_path)) == drawn
 
 
 def test_the_version_follows_the_drawing_and_not_its_wording(tmp_path, monkeypatch):

@@ -12,7 +12,8 @@ from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure, house_style,
                                    picture, side_by_side, subplots)
-from deeplab.miniature.twins import STAMP, miniature
+from deeplab.miniature.stamp import STAMP
+from deeplab.miniature.twins import miniature
 from deeplab.support.plain import figure_text
 
 OPENING_IMAGES = {"voc": 2, "ade20k": 0, "cityscapes": 1, "context": 2, "context59": 2}
