@@ -18,6 +18,7 @@ from typing import NamedTuple
 from deeplab.prepare.tar_stream import tar_members
 from deeplab.support.errors import DataError
 from deeplab.support.folders import write_folder
+from deeplab.support.zips import open_zip
 
 MAX_NAME, MAX_DEPTH = 200, 16  # bytes of one part of a path; parts
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError,
@@ -65,7 +66,7 @@ def _wanted(archive: Path, below: str, only: tuple[str, ...], limits: Limits,
     room = archive.stat().st_size * limits.ratio + limits.slack
     prefix = below.rstrip("/") + "/" if below else ""
     names, found = Names(archive), 0
-    for number, member in enumerate(_members(archive)):
+    for number, member in enumerate(_members(archive, limits.members, room)):
         name = names.plain(member.name)
         if number >= limits.members:
             raise _refused(archive, f"more than {number:,} members", "a dataset", member)
@@ -126,15 +127,15 @@ class Names:
         self._met[folded] = path, kind
 
 
-def _members(archive: Path) -> Iterator[Member]:
+def _members(archive: Path, most: int, room: int) -> Iterator[Member]:
     if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as file:
+        with open_zip(archive, members=most) as file:
             for info in file.infolist():
                 # the default argument binds this entry, not the last one
                 yield Member(info.orig_filename, _zip_kind(info), info.file_size,
                              lambda info=info: file.read(info))
         return
-    for info, content in tar_members(archive):
+    for info, content in tar_members(archive, room):
         plain = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not info.issparse()
         kind = "file" if plain else (
             "folder" if info.isdir() else f"a member of type {info.type!r}")

@@ -14,24 +14,29 @@ from typing import IO
 
 OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}  # by first bytes
 HEADERS = 2**20  # bytes that the headers of one member may take
+SHARED = 16  # facts that global headers may state of all members; git writes one
 CHUNK = 2**16  # bytes
 
 
-def tar_members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+def tar_members(archive: Path, room: int) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     """(entry, its content if it is a regular file) of each member; read it before the next one.
 
-    Raises `tarfile.ReadError` for a header that is damaged or too long, an archive without an
-    end and one that goes on after it, and what a broken compression raises.
+    `room` is how many bytes may come out of it, with all headers. Raises `tarfile.ReadError`
+    for more, for a header that is damaged or too long, an archive without an end and one that
+    goes on after it, and what a broken compression raises.
     """
     with open(archive, "rb") as raw:
         first = raw.read(6)
         raw.seek(0)
         opener = next((one for magic, one in OPENERS.items() if first.startswith(magic)), None)
-        stream = Bounded(opener(raw) if opener else raw)
+        stream = Bounded(opener(raw) if opener else raw, room)
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=Entry) as file:
-            for entry in file:
+            while (entry := file.next()) is not None:
                 stream.left = entry.size + HEADERS + CHUNK
+                if len(file.pax_headers) > SHARED:
+                    raise tarfile.ReadError("global headers that state more than any archive does")
                 yield entry, file.extractfile(entry) if entry.isreg() else None
+                file.members = []  # or all of them stay in memory, with their headers
             stream.left = float("inf")
             while rest := file.fileobj.read(CHUNK):
                 if rest.strip(b"\0"):
@@ -53,15 +58,16 @@ class Entry(tarfile.TarInfo):
 
 
 class Bounded:
-    """A stream from which `left` bytes may be read."""
+    """A stream from which `left` bytes may be read before more are granted, `room` in all."""
 
-    def __init__(self, file: IO[bytes]):
-        self.file, self.left = file, float(HEADERS)
+    def __init__(self, file: IO[bytes], room: int):
+        self.file, self.left, self.room = file, float(HEADERS), room
 
     def read(self, size: int) -> bytes:
         """The next bytes; raises `tarfile.ReadError` beyond what is left."""
         content = self.file.read(size)
-        self.left -= len(content)
-        if self.left < 0:
-            raise tarfile.ReadError("headers that are longer than any name")
+        self.left, self.room = self.left - len(content), self.room - len(content)
+        if self.left < 0 or self.room < 0:
+            raise tarfile.ReadError("headers that are longer than any name" if self.room >= 0 else
+                                    "more bytes than it may hold")
         return content

@@ -4,10 +4,11 @@ A file of a thousand bytes may describe a tensor of a terabyte, by a stride of z
 compression or by naming one storage many times; reading it must cost no more than its size.
 """
 
+import contextlib
 import pickletools
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from deeplab.support.errors import CheckpointError
+from deeplab.support.zips import TooMany, open_zip
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 COUNTER = "num_batches_tracked"  # BatchNorm's, the only integers among the weights of a network
@@ -48,7 +50,7 @@ def check_torch_file(path: Path | str) -> None:
         with open(path, "rb") as file:
             _count_steps(path, file, programs=5)  # magic, protocol, system, content, storages
         return
-    with zipfile.ZipFile(path) as archive:
+    with _members(path) as archive:
         members = archive.infolist()
         if any(member.filename.endswith("/constants.pkl") for member in members):
             raise CheckpointError.of(
@@ -57,14 +59,22 @@ def check_torch_file(path: Path | str) -> None:
                 do="do not use this file; ask its author for safetensors")
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise refused(path, "compressed members", "a file as torch.save writes it")
-        if len(members) > MOST_TENSORS or sum(member.file_size for member in members) > (
-                Path(path).stat().st_size):
-            raise refused(path, f"{len(members):,} members", f"at most {MOST_TENSORS:,}, no "
-                                                             "larger together than the file")
+        if sum(member.file_size for member in members) > Path(path).stat().st_size:
+            raise refused(path, f"{len(members):,} members",
+                          "members no larger together than the file")
         for member in members:
             if member.filename.endswith("data.pkl"):
                 with archive.open(member) as file:
                     _count_steps(path, file, programs=1)
+
+
+@contextlib.contextmanager
+def _members(path: Path | str) -> Iterator[zipfile.ZipFile]:
+    try:
+        with open_zip(path, members=MOST_TENSORS) as archive:
+            yield archive
+    except TooMany as error:
+        raise refused(path, str(error), f"at most {MOST_TENSORS:,} members") from error
 
 
 def _count_steps(path: Path | str, file: IO[bytes], *, programs: int) -> None:

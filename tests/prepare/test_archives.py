@@ -1,8 +1,10 @@
 """Archives that mean harm: nothing comes out of them, and nothing outside the folder ever."""
 
+import gzip
 import io
 import os
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -102,8 +104,30 @@ HOSTILE = {
     "tar without an end": lambda p: ended(tar(p, OK), b""),
     "tar that goes on after its end": lambda p: ended(tar(p, OK), bytes(1024) + b"more" * 128),
     "tar long pax header": lambda p: pax(p, "x" * 3_000_000),
+    "tar long GNU name": lambda p: tar(p, OK, ("set/" + "n" * 3_000_000, b""), mode="w:gz"),
+    "tar long GNU name that is not wanted": lambda p: tar(
+        p, OK, ("other/" + "n" * 3_000_000, b""), mode="w:gz"),
+    "tar many long headers": lambda p: pax(p, "x" * 900_000, members=40),
+    "tar many global headers": lambda p: pax(p, "x", shared={f"k{n}": "v" for n in range(99)}),
+    "tar pax name that leads out": lambda p: pax(p, "x", path="set/../../evil"),
+    "tar pax size below zero": lambda p: pax(p, "x", size="-5"),
+    "tar pax size of a terabyte": lambda p: pax(p, "x", size=str(2**40)),
+    "tar pax size that is no number": lambda p: pax(p, "x", path="set/y", size="nan"),
+    "tar pax sparse file": lambda p: pax(p, "x", **{
+        "GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": str(2**40),
+        "GNU.sparse.map": "0,0"}),
+    "tar pax sparse file that is not wanted": lambda p: pax(p, "x", path="other/x", **{
+        "GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": str(2**40),
+        "GNU.sparse.map": "0,0"}),
+    "tar sparse file of endless headers": lambda p: endless_sparse(p),
     "tar bomb that is not wanted": lambda p: tar(p, OK, ("other/b", bytes(10**7)), mode="w:gz"),
     "tar.gz wrong checksum": lambda p: flipped(tar(p, OK, mode="w:gz"), -6),
+    "zip too many members": lambda p: zipped(p, *((f"set/{n}", b"") for n in range(60))),
+    "zip huge directory": lambda p: huge_directory(p, 200_000),
+    "zip later header damaged": lambda p: flipped(p, zipped(
+        p, OK, ("set/b", b"x"), ("set/c", b"x")).read_bytes().rindex(b"PK\x03\x04") + 3),
+    "zip later entry damaged": lambda p: flipped(p, zipped(
+        p, OK, ("set/b", b"x"), ("set/c", b"x")).read_bytes().rindex(b"PK\x01\x02") + 3),
     "a folder": lambda p: p.mkdir() or p,
     "no archive": lambda p: p.write_bytes(b"<!DOCTYPE html>") and p,
     "empty file": lambda p: (p.write_bytes(b""), p)[1],
@@ -117,13 +141,37 @@ def ended(path, end):
     path.write_bytes(path.read_bytes()[:1024] + end)
     return path
 
+def pax(path, comment, members=1, shared=None, **facts):
+    """An archive with comments and facts in pax headers, which compress well."""
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT, pax_headers=shared) as file:
+        for number in range(members):
+            info = tarfile.TarInfo(f"set/ok{number}.txt")
+            info.pax_headers = {"comment": comment, **facts}
+            file.addfile(info, io.BytesIO(b""))
+    return path
 
-def pax(path, comment):
-    """An archive with a comment in a pax header, which compresses well."""
-    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as file:
-        info = tarfile.TarInfo("set/ok.txt")
-        info.pax_headers = {"comment": comment}
-        file.addfile(info, io.BytesIO(b""))
+
+def endless_sparse(path):
+    """A file of GNU's old sparse kind whose map says in every block that another one follows."""
+    info = tarfile.TarInfo("set/holes")
+    info.type = tarfile.GNUTYPE_SPARSE
+    head = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    head[482] = 1  # there are more entries of the map
+    head[148:156] = b"        "
+    head[148:156] = b"%06o\0 " % sum(head)
+    more = bytearray(512)
+    more[504] = 1
+    with gzip.open(path, "wb") as file:
+        file.write(head + more * 50_000)
+    return path
+
+
+def huge_directory(path, members):
+    """A zip archive that is nothing but its list of members."""
+    entry = b"PK\x01\x02" + bytes(24) + (1).to_bytes(2, "little") + bytes(16) + b"n"
+    size = len(entry) * members
+    path.write_bytes(entry * members + b"PK\x05\x06" + bytes(4) + b"\xff\xff" * 2
+                     + size.to_bytes(4, "little") + bytes(6))
     return path
 
 
@@ -163,6 +211,18 @@ def test_a_hostile_archive_is_refused_and_nothing_comes_out(tmp_path, make):
         unpack(archive, tmp_path / "data" / "set", below="set", limits=SMALL)
     assert str(archive) in str(caught.value) and "do: " in str(caught.value)
     assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("make", [lambda p: huge_directory(p, 300_000),
+                                  lambda p: pax(p, "x" * 900_000, members=40)])
+def test_lists_and_headers_take_no_memory(tmp_path, make):
+    archive = make(tmp_path / "archive")
+    tracemalloc.start()
+    with pytest.raises(DataError, match="E-ARCHIVE"):
+        unpack(archive, tmp_path / "set", below="none", limits=Limits(members=100_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6
 
 
 def good(path, kind):
