@@ -1,1 +1,1 @@
-"""Drawn twins: `scenes` (pictures), `twins` and `stamp` (files), `mark`, `backbone` (pretraining)."""
+"""Drawn twins: `scenes` (pictures), `twins`, `stamp` (files), `mark`, `backbone` (training)."""

@@ -10,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from deeplab.data.pack import PACKS
 from deeplab.support.errors import DataError, UsageError
 from deeplab.support.files import read_json
 from deeplab.support.listing import is_hidden, shown
+from deeplab.support.pack import PACKS
 
 STAMP = "miniature.json"
 
@@ -37,8 +37,9 @@ def is_whole(folder: Path, version: str) -> bool:
     """
     said = _said(folder)
     return said.get("version") == version and said.get("files") == {
-        name: _digest(path.read_bytes()) for name, path in sorted(_contents(folder).items())
-        if path.is_file() and not any(map(is_hidden, name.split("/")))}
+        name: _digest(path.read_bytes()) if path.is_file() else None
+        for name, path in sorted(_contents(folder).items())
+        if not any(map(is_hidden, name.split("/")))}
 
 
 def refuse_strangers(folder: Path, drawn: Callable[[], Iterable[str]]) -> None:
