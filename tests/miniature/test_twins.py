@@ -252,7 +252,8 @@ def test_a_file_of_somebody_else_survives_when_a_twin_must_be_drawn_anew(tiny, t
     said = json.loads((folder / "miniature.json").read_text())
     if stamp != "listed":
         del said["files"]
-    (folder / "miniature.json").write_text(json.dumps(said)[:-1 if stamp == "damaged" else None])
+        text = json.dumps(said)[:-1 if stamp == "damaged" else None]
+        (folder / "miniature.json").write_text(text)
     image = next(folder.rglob("*.jpg"))
     for stranger in (image.with_name("mine.jpg"), folder / "packed/notes.txt", folder / "link"):
         stranger.parent.mkdir(exist_ok=True)

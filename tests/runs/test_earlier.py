@@ -18,6 +18,7 @@ from deeplab.report import report
 from deeplab.runs import batch
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import fingerprint
+from deeplab.support.errors import DataError
 from deeplab.support.files import write_json
 from deeplab.table.rows import get_row
 
@@ -141,7 +142,7 @@ def test_weights_of_an_earlier_version_are_read_under_todays_names():
     assert all(torch.equal(read[key], weights[key]) for key in weights)
 
 
-def test_a_pack_of_an_earlier_version_is_read(make_tree):
+def test_a_pack_without_checksums_is_refused_with_the_command_that_makes_it_anew(make_tree):
     tree = make_tree("voc")
     image, label = np.full((2, 3, 3), 7, np.uint8), np.full((2, 3), 5, np.uint8)
     Image.fromarray(image).save(tree.image("n0"))
@@ -156,9 +157,10 @@ def test_a_pack_of_an_earlier_version_is_read(make_tree):
     path.parent.mkdir()
     path.write_bytes((image + 1).tobytes() + label.tobytes() + index
                      + len(index).to_bytes(8, "little"))
-    packed = SegmentationDataset("voc", tree.root, "train")
-    assert packed.packed is not None
-    np.testing.assert_array_equal(packed[0][0], image + 1)  # read from the pack, not the files
+    with pytest.raises(DataError, match=r"E-PACK(.|\n)*an earlier version(.|\n)*deeplab data pack"):
+        SegmentationDataset("voc", tree.root, "train")
+    files.pack()
+    assert SegmentationDataset("voc", tree.root, "train").packed is not None
 
 
 def test_a_twin_of_an_earlier_version_is_drawn_anew(tmp_path, monkeypatch):

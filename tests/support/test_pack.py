@@ -1,6 +1,5 @@
 """Packed samples are those of the files, to the byte, or refused."""
 
-import json
 import os
 import pickle
 
@@ -117,29 +116,6 @@ def test_a_changed_byte_of_a_sample_is_refused_when_it_is_read_and_others_are_no
     assert packed[0][0].shape == (21, 34, 3) and packed[2][0].shape == (13, 8, 3)
     with pytest.raises(DataError, match=r"E-PACK a pack that is damaged(.|\n)*216 bytes of block 1"):
         packed[1]
-
-
-def first_version(path, samples, sources, lookup):
-    """A pack as it was written before it had checksums."""
-    entries, offset = [], 0
-    with open(path, "wb") as file:
-        for source, (image, label) in zip(sources, samples):
-            entries.append([source.state, offset, *label.shape])
-            file.write(image.tobytes() + label.tobytes())
-            offset += image.size + label.size
-        index = json.dumps({"format": "deeplab pack 1", "lookup": lookup.tolist(),
-                            "samples": entries}).encode()
-        file.write(index + len(index).to_bytes(8, "little"))
-
-
-def test_a_pack_of_an_earlier_version_is_refused_with_the_command_that_makes_it_anew(tree):
-    path, files = opened(tree).pack(), opened(tree, use_pack=False)
-    first_version(path, [files[index] for index in range(3)], files.sources,
-                  files.label_set.lookup)
-    with pytest.raises(DataError, match=r"E-PACK(.|\n)*of an earlier version(.|\n)*deeplab data pack"):
-        opened(tree)
-    files.pack()
-    assert opened(tree).packed is not None
 
 
 def test_verify_reads_the_files_and_not_the_pack(tree):
