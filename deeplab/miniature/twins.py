@@ -27,7 +27,6 @@ from deeplab.miniature.scenes import Painter, vocabulary
 from deeplab.miniature.stamp import STAMP, File, is_whole, refuse_strangers, stamped
 from deeplab.support.errors import UsageError
 from deeplab.support.folders import data_folder, write_folder
-from deeplab.support.pack import PACKS
 from deeplab.support.locks import locked
 from deeplab.support.source import without_words
 from deeplab.support.void import IGNORE_INDEX

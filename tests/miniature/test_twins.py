@@ -60,9 +60,9 @@ for name in sys.argv[3:]:
 def start_drawing(root, *names, sizes=None):
     """A process that draws twins, with other numbers of pictures where `sizes` gives them."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "random"}
-    return subprocess.Popen([sys.executable, "-c", DRAW, str(root), json.dumps(sizes or {}), *names],
-                            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True)
+    words = [sys.executable, "-c", DRAW, str(root), json.dumps(sizes or {}), *names]
+    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
 
 
 def output_of(processes):
