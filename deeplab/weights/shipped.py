@@ -24,5 +24,5 @@ def read_shipped(path: Path) -> WeightFile:
         raise CheckpointError.of(
             "E-CKPT", "a file of this package is not as it was shipped", file=path,
             found=f"SHA-256 {found[:12]}", expected=SHA256[path.name][:12],
-            do="put it back with: git checkout -- FILE, or install deeplab again")
+            do="put it back with: git checkout -- FILE, or install the package again")
     return WeightFile.read(path)

@@ -67,7 +67,8 @@ def test_rows_of_papermill_and_of_jupyterlab_are_rows_of_the_report(data_root, t
     assert {entry["row_id"]: entry["state"] for entry in entries} == dict.fromkeys(ROWS, "done")
     for config in configs:
         record = read_json(config.folder / "run.json")
-        assert {"parameters", "fingerprint", "threads", "started", "surroundings"} == set(record)
+        assert set(record) == {"parameters", "fingerprint", "threads", "started",
+                               "surroundings", "digest"}
         assert record["parameters"] == config.parameters and newest_step(config.folder) == 8
         steps = [line["step"] for line in log_lines(config.folder) if "loss" in line]
         assert steps == sorted(set(steps)) and steps[-1] == 8  # not trained again
