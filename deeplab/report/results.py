@@ -83,9 +83,10 @@ def run_state(folder: Path, queued: Mapping[Path, QueuedJob] = MappingProxyType(
     """
     try:
         status = read_status(folder)
-        if status.state == "done":
+        if status.state in ("done", "ended"):
             _found(folder)
         fit, command = run_standing(folder), run_command(folder)
+        whole = run_command(folder, whole=True)
     except (DeeplabError, OSError) as error:
         status = Status("damaged", problem=problem(folder, error))
     if status.state == "damaged":
@@ -94,6 +95,8 @@ def run_state(folder: Path, queued: Mapping[Path, QueuedJob] = MappingProxyType(
         return status, [status.problem, "set it aside and make it anew with: deeplab "
                         + shlex.join([*command_words(words), "--again"])]
     job, lines = queued.get(folder), fit.lines
+    if status.state == "ended":
+        lines = [*lines, f"ended early, as asked; the whole with: deeplab {shlex.join(whole)}"]
     if status.state in ("stopped", "waiting") and job:
         return replace(status, state=job.state), [*lines, job.line]
     if status.state == "stopped" and status.job:
@@ -102,10 +105,14 @@ def run_state(folder: Path, queued: Mapping[Path, QueuedJob] = MappingProxyType(
     return status, [*lines, *[more] * bool(more)]
 
 
-def run_command(folder: Path) -> list[str]:
-    """The words of the `deeplab` command that goes on with the run in `folder`."""
+def run_command(folder: Path, *, whole: bool = False) -> list[str]:
+    """The words of the `deeplab` command that goes on with the run in `folder`.
+
+    With `whole` it goes on to the end of the schedule, wherever the run was asked to stop.
+    """
     if (folder / "run.json").exists():
-        return run_config(folder).command
+        config = run_config(folder)
+        return (replace(config, max_steps=None) if whole else config).command
     return other_command(folder)
 
 

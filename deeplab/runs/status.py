@@ -15,7 +15,7 @@ from deeplab.support.locks import TRAINER, is_locked, job_of, owner
 class Status:
     """What the files of one run say."""
 
-    state: str  # "waiting", "starting", "running", "stopped", "done", "damaged"
+    state: str  # "waiting", "starting", "running", "stopped", "ended" (early), "done", "damaged"
     step: int = 0
     total_steps: int = 0
     loss: float | None = None
@@ -59,8 +59,8 @@ def _status(folder: Path) -> Status:
     held = [folder / name for name in ("lock", TRAINER) if is_locked(folder / name)]
     if (folder / "result.json").exists() and not held:
         facts = read_result(folder)
-        return Status("done", facts["steps"], facts["total_steps"], log.get("loss"),
-                      facts["miou"])
+        state = "done" if facts["steps"] >= facts["total_steps"] else "ended"
+        return Status(state, facts["steps"], facts["total_steps"], log.get("loss"), facts["miou"])
     state = ("running" if lines else "starting") if held else (
         "stopped" if folder.exists() else "waiting")
     who = {"owner": owner(held[0]) if held else None,

@@ -13,6 +13,7 @@ from deeplab.report.report import Report
 from deeplab.report.results import (
     COLUMNS,
     collect,
+    run_state,
     run_command,
     run_folders,
     table_csv,
@@ -99,6 +100,16 @@ def test_a_patch_release_is_noted_and_the_result_counts(make_run, tmp_path, monk
 def test_a_shortened_run_is_done_only_as_far_as_it_went(make_run, steps, max_steps, is_done):
     config = dataclasses.replace(make_run(steps=steps), max_steps=max_steps)
     assert (finished_result(config) is not None) == is_done
+
+
+def test_status_says_how_to_go_on_to_the_end_with_a_run_that_was_to_stop_early(make_run):
+    config = make_run(steps=5)
+    write_json(config.folder / "run.json", {
+        "parameters": dataclasses.replace(config, max_steps=5).parameters, "fingerprint": MARK})
+    status, lines = run_state(config.folder)
+    assert status.state == "ended" and len(lines) == 1
+    assert "ended early, as asked; the whole with: deeplab run voc_r50_d8" in lines[0]
+    assert "--max-steps" not in lines[0]
 
 
 def test_a_run_without_its_result_is_not_done_whatever_else_is_there(make_run):

@@ -51,6 +51,13 @@ def test_a_result_makes_it_done_unless_it_runs_again(run):
         assert read_status(run).state == "running"
 
 
+def test_a_run_that_was_asked_to_stop_early_has_ended_and_is_not_done(run):
+    (run / "result.json").write_text('{"steps": 50, "total_steps": 200, "miou": 12.5}')
+    status = read_status(run)
+    assert (status.state, status.progress) == ("ended", 0.25)
+    assert "ended " in status_line("row", status) and "done" not in status_line("row", status)
+
+
 def test_a_run_of_papermill_or_torchrun_is_at_work_too(run):
     (run / "log.jsonl").write_text('{"step": 0, "total_steps": 200, "processes": 8}\n')
     with locked(run / "trainer.lock"):
