@@ -63,7 +63,11 @@ def run(row: str, again: bool, **given: Any) -> None:
     from deeplab.runs.run_row import run_row
     from deeplab.support.scores import score_words
     config = RunConfig.of(row_id=row, **given)
-    result = run_row(config, again=again)
+    try:
+        result = run_row(config, again=again)
+    except ResourceError as error:
+        from deeplab.planning.fitting import with_options
+        raise with_options(error, config) from None
     say(f"{row} ({config.profile.name}, seed {config.seed}): "
         f"mIoU {score_words(result['miou'])} on "
         f"{result['num_images']} images after {result['steps']} of "
