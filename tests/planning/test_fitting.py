@@ -27,7 +27,8 @@ def test_each_option_that_is_named_fits_and_the_fewest_gpus_are_named(gigabytes)
     assert planned == (f"  plan: a step takes {needed:.1f} GiB of the {gigabytes:.1f} GiB "
                        "there are")
     count = int(re.search(r"--gpus (\d+)", fits)[1])
-    sizes = {gpus: step_memory(RunConfig.of(row_id=ROW, profile="full", gpus=gpus)).total for gpus in (2, 4, 8, 16)}
+    sizes = {gpus: step_memory(RunConfig.of(row_id=ROW, profile="full", gpus=gpus)).total
+             for gpus in (2, 4, 8, 16)}
     assert count == min(gpus for gpus, size in sizes.items() if size <= room)
     assert f"--gpus {count} ({sizes[count] / GIB:.1f} GiB)" in fits
     for words, taken in fitting.fitting(config, gigabytes * GIB):
