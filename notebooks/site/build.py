@@ -30,7 +30,7 @@ def stage(pages):
     for pattern in COPIED:
         for path in sorted(PROJECT.glob(pattern)):
             _copy(path, pages / path.relative_to(PROJECT))
-    for name in ("row", "report"):
+    for name in ("row", "report", "paper"):
         executed = PROJECT / EXECUTED.format(name)
         if executed.is_file():
             _copy(executed, pages / "notebooks" / f"{name}.ipynb")
@@ -58,7 +58,7 @@ def lesson_table():
 
 def other_pages():
     """The pages beside the numbered lessons, without those that `index.md` names itself."""
-    named = {"row", "report", "glossary"}
+    named = {"row", "report", "paper", "glossary"}
     found = {path.stem for kind in ("ipynb", "md")
              for path in (PROJECT / "notebooks").glob(f"[!0-9]*.{kind}")}
     return [f"notebooks/{name}" for name in sorted(found - named)]
