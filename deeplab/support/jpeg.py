@@ -10,9 +10,10 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-from deeplab.support.intact import check_size, damaged, too_large
+from deeplab.support.intact import MAX_PIXELS, check_size, damaged, too_large
 
 MAX_SCANS = 64  # each may cover the whole picture; encoders write about ten
+MAX_SCANNED = 6 * MAX_PIXELS  # pixels times scans, which decide the time: below ten seconds
 SCAN_END = re.compile(rb"\xff\xff*([^\x00\xff])", re.DOTALL)  # a marker among coded pixels
 ALL_COEFFICIENTS = (1 << 64) - 1  # of a block, as bits
 PADDING = bytes(random.Random(0).choices(range(255), k=256))  # holds no marker
@@ -73,8 +74,10 @@ def parse_jpeg(content: bytes, path: Path | str) -> Jpeg:
             lacking |= {component: lacking[component] & ~done for component in components}
             parts = ceil(frame.units(components) / interval) if interval else 1
             at = _scan(content, end, ends, parts, path)
-            if scans > MAX_SCANS:
-                raise too_large(path, f"more than {MAX_SCANS} scans", f"{MAX_SCANS} scans")
+            most = min(MAX_SCANS, MAX_SCANNED // (frame.width * frame.height or 1))
+            if scans > most:
+                raise too_large(path, f"more than {most} scans of {frame.width:,} x "
+                                      f"{frame.height:,} pixels", f"{most} scans")
         told[marker] = body
     if not frame or any(lacking.values()):
         raise damaged(path, "a JPEG file without all scans of a picture")

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import struct
+import time
 import zlib
 
 import imagecodecs
@@ -272,6 +273,29 @@ def test_a_jpeg_file_cut_between_its_parts_is_refused(tmp_path, options):
             read_image(path)
 
 
+def test_scans_are_bounded_by_the_time_that_they_take(tmp_path):
+    """Each scan goes over all coefficients again; a picture at the bound takes ten seconds."""
+    path = tmp_path / "image.jpg"
+    Image.new("L", (3000, 3000), 90).save(path, progressive=True)
+    whole = path.read_bytes()
+    last = whole[whole.rindex(b"\xff\xda"):-2]
+    assert read_image(path).shape == (3000, 3000, 3)
+    for copies, found in ((61, "more than 59 scans of 3,000 x 3,000"), (53, None)):
+        path.write_bytes(whole[:-2] + copies * last + b"\xff\xd9")
+        if found:
+            with pytest.raises(DataError, match=f"E-IMAGE an image larger(?s:.*){found}"):
+                read_image(path)
+        else:
+            begin = time.process_time()
+            read_image(path)
+            assert time.process_time() - begin < 20  # on a slow machine
+    Image.new("L", (400, 400), 90).save(path, progressive=True)
+    small = path.read_bytes()
+    path.write_bytes(small[:-2] + 64 * small[small.rindex(b"\xff\xda"):-2] + b"\xff\xd9")
+    with pytest.raises(DataError, match="E-IMAGE(?s:.*)more than 64 scans of 400 x 400"):
+        read_image(path)
+
+
 @pytest.mark.parametrize("colour", [(128, 128, 128), (127, 128, 129), (200, 90, 118)])
 def test_a_grey_corner_is_no_reason_to_refuse_a_jpeg_file(tmp_path, colour):
     Image.new("RGB", (50, 40), colour).save(tmp_path / "image.jpg")
@@ -342,7 +366,8 @@ def test_an_image_of_a_dataset_that_exif_turns_is_refused(tmp_path, format, valu
             read_label(tmp_path / "x.png", VOC)
 
 
-@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + bytes(
+@pytest.mark.parametrize("exif", [
+    b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + bytes(
     range(200)), b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12" * 40])
 def test_metadata_that_cannot_be_read_turn_nothing_and_end_nothing(tmp_path, exif):
     Image.fromarray(NOISE).save(tmp_path / "x.jpg", exif=exif, icc_profile=b"no profile" * 9)
