@@ -151,14 +151,17 @@ def doctor(data_root: Path | None, results_root: Path | None) -> None:
 @click.option("--gpu", metavar="NAME", help="hours on this GPU  [default: on every one known]")
 @option("gpus", default=1, show_default=True, help="GPUs that share the batch of a row")
 @option("profile", default="full")
-def plan(rows: tuple[str, ...], gpu: str | None, gpus: int, profile: str) -> None:
+@option("precision")
+@option("batch")
+@option("checkpoint_activations")
+def plan(rows: tuple[str, ...], gpu: str | None, **given: Any) -> None:
     """What ROWs (all, if none are named) cost: work, memory, steps, hours, disk."""
     from deeplab.planning.gpus import GPUS
     from deeplab.planning.plan import check_fits
     from deeplab.planning.plan import plan as plan_rows
     from deeplab.planning.plan_text import plan_text
     from deeplab.table.rows import match_rows
-    plans = [plan_rows(match_rows(rows), gpu=name, gpus=gpus, profile=profile)
+    plans = [plan_rows(match_rows(rows), gpu=name, **given)
              for name in ([gpu] if gpu else GPUS)]
     say(plan_text(plans))
     if gpu:

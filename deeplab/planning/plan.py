@@ -8,6 +8,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deeplab.data.catalog import DATASETS, find_root, get_dataset, stored_as
 from deeplab.miniature.scenes import vocabulary
@@ -17,6 +18,7 @@ from deeplab.planning.memory import FLOAT, GIB, TrainingMemory, training_memory
 from deeplab.prepare.sources import get_source
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import check_shared
+from deeplab.runs.recompute import recompute_blocks
 from deeplab.support.cuda import TF32
 from deeplab.support.errors import DataError, ResourceError
 from deeplab.training.checkpoint import KEPT
@@ -62,7 +64,10 @@ class PlanLine:
         if self.is_shared:
             return 0.0
         images = self.steps * self.config.batch_size
-        flops = 2 * FORWARDS * sum(self.cost.train_macs.values()) * images
+        macs = FORWARDS * sum(self.cost.train_macs.values())
+        if self.config.checkpoint_activations:
+            macs += self.cost.train_macs["backbone"]  # once more
+        flops = 2 * macs * images
         return self._hours(flops, half=self.config.is_mixed, tf32=TF32["training"])
 
     @property
@@ -100,13 +105,15 @@ class PlanLine:
         return (KEPT + 1) * 2 * weights + weights
 
 
-def plan(row_ids: Sequence[str], *, gpu: str, gpus: int = 1,
-         profile: str = "full") -> list[PlanLine]:
+def plan(row_ids: Sequence[str], *, gpu: str, gpus: int = 1, profile: str = "full",
+         **changes: Any) -> list[PlanLine]:
     """The cost of each row, its batch divided among `gpus` GPUs of the kind `gpu`.
 
+    `changes` are parameters of a run: precision, batch, checkpoint_activations.
     Raises `UsageError`: E-ROW, E-PROFILE, E-GPU, and E-GPUS for a batch that cannot be divided.
     """
-    configs = [RunConfig.of(row_id=row_id, profile=profile, gpus=gpus) for row_id in row_ids]
+    configs = [RunConfig.of(row_id=row_id, profile=profile, gpus=gpus, **changes)
+               for row_id in row_ids]
     kind = get_gpu(gpu)
     return [PlanLine(config, kind, model_cost(config), step_memory(config))
             for config in configs]
@@ -117,6 +124,8 @@ def step_memory(config: RunConfig) -> TrainingMemory:
     """Memory of a training step of a run on each of its GPUs; raises `UsageError` (E-GPUS)."""
     check_shared(config)
     model = meta_model(config)
+    if config.checkpoint_activations:
+        recompute_blocks(model)
     return training_memory(model.half() if config.is_mixed else model, height=config.crop[0],
                            width=config.crop[1], images=config.batch_size // config.world,
                            gpus=config.world)
@@ -151,4 +160,4 @@ def check_fits(lines: Sequence[PlanLine]) -> None:
             "E-MEMORY", f"{len(wide)} of {len(lines)} rows do not fit a {worst.gpu.name}",
             found=f"{worst.row_id} needs {worst.memory.total / GIB:.1f} GiB",
             expected=f"at most {USABLE * worst.gpu.memory:.1f} of {worst.gpu.memory} GiB",
-            do="use more GPUs (--gpus) or larger ones (--gpu)")
+            do="use more GPUs (--gpus), larger ones (--gpu), or --checkpoint-activations")

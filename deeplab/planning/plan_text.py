@@ -20,7 +20,8 @@ def plan_text(plans: Sequence[Sequence[PlanLine]]) -> str:
     width = max(len("GMACs of a crop"), *(len(line.row_id) for line in plans[0]))
     return "\n".join([
         f"Profile {config.profile.name}, {config.world} GPU{'s' * (config.world > 1)} a row, "
-        f"{'mixed precision' if config.is_mixed else 'float32'}", "",
+        f"{'mixed precision' if config.is_mixed else 'float32'}"
+        f"{', maps of the backbone computed twice' * config.checkpoint_activations}", "",
         *_cost_lines(plans[0], width), "", *_part_lines(plans[0], width), "",
         *_memory_lines(plans[0], width), "", *_hour_lines(plans, width), "",
         *_loader_lines(plans, width), "", _notes(*(

@@ -107,9 +107,14 @@ class RunConfig(Parameters):
         return self.backbone_weights or default
 
     @property
+    def gpu_precision(self) -> str:
+        """The type of the network's maps in a training on CUDA: float16 as upstream's variant."""
+        return self.precision or ("float16" if self.profile.pretrained else "float32")
+
+    @property
     def is_mixed(self) -> bool:
         """Whether it trains in mixed precision where there is a GPU."""
-        return self.profile.name == "full"
+        return self.gpu_precision != "float32"
 
     @property
     def label_set(self) -> LabelSet:
@@ -143,14 +148,27 @@ class RunConfig(Parameters):
     @property
     def batch_size(self) -> int:
         """Images per step, over all devices."""
+        return self.batch or self.usual_batch_size
+
+    @property
+    def usual_batch_size(self) -> int:
+        """Images per step where `batch` does not say how many."""
         if self.profile.batch_size and isinstance(self.row, PaperRow):
             return self.profile.batch_size * self.row.batch_size // PAPER_BATCH
         return self.profile.batch_size or self.row.batch_size
 
     @property
     def base_lr(self) -> float:
-        """Learning rate at step 0."""
-        return self.profile.base_lr or self.row.base_lr
+        """Learning rate at step 0: in proportion to the images of a step (Goyal et al. 2017)."""
+        usual = self.profile.base_lr or self.row.base_lr
+        return usual * self.batch_size / self.usual_batch_size if self.batch else usual
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The parameters given that change what is computed, beside row, profile and seed."""
+        values = {name: getattr(self, name) for name in ("precision", "batch",
+                                                         "checkpoint_activations")}
+        return {name: value for name, value in values.items() if value}
 
     @property
     def short_steps(self) -> int | None:

@@ -34,9 +34,9 @@ DEVIATIONS = (
     Deviation(7, "The backbone starts from torchvision's ImageNet weights (7x7 stem), not from the "
                  "v1c ones; mmsegmentation's control puts the difference within noise.",
               lambda run: run.backbone_weights == "torchvision" and not is_paper(run)),
-    Deviation(8, "Mixed precision on the GPU; upstream trained in float32. Its own float16 variant "
-                 "of one row is 0.35 above the float32 one.",
-              lambda run: run.settings.amp),
+    Deviation(8, "Mixed precision, float16 with a scaled loss; upstream trained in float32. Its "
+                 "own float16 variant of one row is 0.35 above the float32 one.",
+              lambda run: run.settings.precision == "float16"),
     Deviation(9, "The loss is the mean over the valid pixels of the whole batch; upstream's is the "
                  "mean of one mean for each of its GPUs.", lambda run: run.config.world == 1),
     Deviation(10, "Order and augmentation are drawn from (seed, epoch, index). Upstream set no "
@@ -54,6 +54,14 @@ DEVIATIONS = (
     Deviation(15, "Frozen is the BatchNorm of the pretrained backbone; that of the new layers is "
                   "trained. Which of them the paper froze is not clear.",
               lambda run: not run.config.row.variant.train_norm),
+    Deviation(16, "Mixed precision in bfloat16, without scaling the loss; upstream trained in "
+                  "float32.", lambda run: run.settings.precision == "bfloat16"),
+    Deviation(17, "Another batch (--batch-size), and a learning rate in proportion to it; "
+                  "BatchNorm sees so many more or fewer images.",
+              lambda run: run.config.batch_size != run.config.usual_batch_size),
+    Deviation(18, "Activations of the backbone are computed twice (--checkpoint-activations). The "
+                  "gradients are the same up to rounding.",
+              lambda run: run.config.checkpoint_activations),
 )
 
 

@@ -44,9 +44,11 @@ def mps_problem() -> str:
 def check_training(config: RunConfig, device: str) -> None:
     """Raise `UsageError` unless the training of `config` may go on `device`.
 
-    E-CUDA for GPUs asked for, or the full profile, where CUDA cannot be used; the CPU is for
-    those who ask for it. E-MPS for the full profile on an Apple machine.
+    E-PRECISION as `check_precision`. E-CUDA for GPUs asked for, or the full profile, where CUDA
+    cannot be used; the CPU is for those who ask for it. E-MPS for the full profile on an Apple
+    machine.
     """
+    check_precision(config, device)
     profile = config.profile.name
     if device == "mps" and profile not in ("demo", "small"):
         raise UsageError.of(
@@ -60,6 +62,21 @@ def check_training(config: RunConfig, device: str) -> None:
             found=cuda_problem(),
             do="choose --profile small, or ask for the CPU with --device cpu; what this machine "
                "has is told by: deeplab doctor")
+
+
+def check_precision(config: RunConfig, device: str) -> None:
+    """Raise `UsageError` (E-PRECISION) for maps in a type that the GPU cannot compute with."""
+    if config.precision == "bfloat16" and device == "cuda" and not (
+            torch.cuda.is_bf16_supported(including_emulation=False)):
+        raise UsageError.of(
+            "E-PRECISION", "this GPU does not compute in bfloat16",
+            found="{} (capability {}.{})".format(torch.cuda.get_device_name(),
+                                                 *torch.cuda.get_device_capability()),
+            expected="capability 8.0 (Ampere) or later", do="choose --precision float16")
+    if config.precision not in (None, "float32") and device == "mps":
+        raise UsageError.of("E-PRECISION", "only float32 is trained on the GPU of an Apple machine",
+                            found=config.precision, expected="float32",
+                            do="leave out --precision")
 
 
 def check_shared(config: RunConfig) -> None:

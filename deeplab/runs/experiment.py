@@ -28,6 +28,7 @@ from deeplab.runs.device import check_gpus, check_shared, check_training, device
 from deeplab.runs.launch import launch
 from deeplab.runs.network import Network, network_to_evaluate, started_network
 from deeplab.runs.outcome import Outcome
+from deeplab.runs.recompute import recompute_blocks
 from deeplab.runs.records import read_log
 from deeplab.runs.shared import finished_training
 from deeplab.support.machine import loader_count
@@ -94,7 +95,8 @@ class Experiment:
         """The row's network at the profile's size, with the weights a run starts from."""
         first = self._first_weights()
         torch.manual_seed(self.config.seed)
-        return started_network(self.config.row, self.config.profile.name, first)
+        model = started_network(self.config.row, self.config.profile.name, first)
+        return recompute_blocks(model) if self.config.checkpoint_activations else model
 
     def _first_weights(self) -> dict[str, torch.Tensor] | None:
         """The weights of the backbone before training, fetched if need be; None for random."""
@@ -122,7 +124,9 @@ class Experiment:
             checkpoint_every=config.checkpoint_every(num_images),
             log_every=max(1, total // LOG_LINES) if config.profile.steps else 50,
             label_step=config.row.output_stride if config.row.variant.label_downsampled else 1,
-            device=self.device, amp=self.device == "cuda" and config.is_mixed,
+            device=self.device,
+            precision=config.gpu_precision if self.device == "cuda" else
+            config.precision or "float32",
             workers=(loader_count() if self.device == "cuda" else 0)
             if config.workers is None else config.workers)
 
@@ -135,7 +139,7 @@ class Experiment:
                 "seed": self.config.seed, "total_steps": self.settings.total_steps,
                 "processes": self.config.world, "device": self.device,
                 "labels": labels_of(self.config.row.dataset),
-                **(on_cpu if self.device == "cpu" else {})}
+                **(on_cpu if self.device == "cpu" else {}), **self.config.changes}
 
     def evaluate(self, model: Network,
                  progress: Callable[[int, int], None] | None = None) -> Evaluation:

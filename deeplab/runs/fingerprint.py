@@ -34,7 +34,7 @@ DECISIVE = (
     "profiles.py",  # sizes and lengths: what a row and a profile come to
     *(f"table/{name}.py" for name in ("row", "rows", "paper")),
     # how they become data, network and training, and where it computes
-    *(f"runs/{name}.py" for name in ("config", "device", "experiment", "network")),
+    *(f"runs/{name}.py" for name in ("config", "device", "experiment", "network", "recompute")),
     *(f"model/{name}.py" for name in ("atrous", "backbone", "aspp", "network", "cascade")),
     *(f"data/{name}.py" for name in (
         "catalog", "layout",  # which files make a split, in which order
@@ -54,7 +54,7 @@ def fingerprint(config: RunConfig) -> dict[str, str]:
     Data that are not here have None: nobody can say whether they changed.
     """
     return {"row": digest(row_facts(config.row)),
-            "profile": digest(asdict(config.profile) | {"purpose": None}),
+            "profile": digest(asdict(config.profile) | {"purpose": None} | config.changes),
             "label set": digest(label_set(config)),
             "code": digest(code_identity()),
             "notebook": digest(notebook_code(NOTEBOOK)),

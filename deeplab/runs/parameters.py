@@ -16,6 +16,7 @@ from deeplab.support.folders import absolute
 
 BACKBONE_WEIGHTS = ("none", "miniature", "torchvision", "v1c")  # by name; all others are files
 DEVICES = ("cpu", "cuda", "mps")
+PRECISIONS = ("float32", "float16", "bfloat16")
 KINDS = {"str": str, "int": int, "bool": bool, "Path": (str, Path)}
 
 
@@ -55,6 +56,14 @@ class Parameters:
                                  none="one, if there is one", least=1)
     processes: int | None = parameter("the same with processes on the CPU, for tests and lessons",
                                       none="one", least=1)
+    precision: str | None = parameter(
+        f"of the network's maps in training: {', '.join(PRECISIONS)} (from Ampere on)",
+        none="full on CUDA float16, others float32", metavar="NAME", choices=PRECISIONS)
+    batch: int | None = parameter(
+        "images per step; the learning rate changes in proportion", option="batch-size", least=2,
+        none="the row's, or the profile's")
+    checkpoint_activations: bool = parameter(
+        "compute the backbone's maps twice: half the memory, a third more time", default=False)
     workers: int | None = parameter("data loaders of each process",
                                     none="none on a CPU, up to 8 beside a GPU")
     backbone_weights: str | None = parameter(

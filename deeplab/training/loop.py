@@ -144,7 +144,8 @@ def train_step(network: nn.Module, optimizer: torch.optim.Optimizer, scaler: tor
     label = label.to(device, non_blocking=True)
     set_lr(optimizer, lr)
     optimizer.zero_grad(set_to_none=True)
-    with torch.autocast(torch.device(device).type, dtype=torch.float16, enabled=settings.amp):
+    half = settings.autocast_type
+    with torch.autocast(torch.device(device).type, dtype=half, enabled=half is not None):
         logits = network(image)
     losses = segmentation_loss(logits, label[:, ::settings.label_step, ::settings.label_step])
     scaler.scale(losses.total).backward()

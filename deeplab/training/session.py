@@ -34,7 +34,7 @@ class Training:
         self.network = ranks.wrapped(model, settings.device)
         self.optimizer = make_optimizer(model, base_lr=settings.base_lr,
                                         weight_decay=settings.weight_decay)
-        self.scaler = torch.amp.GradScaler(settings.device, enabled=settings.amp)
+        self.scaler = torch.amp.GradScaler(settings.device, enabled=settings.is_scaled)
 
     @property
     def is_due(self) -> bool:

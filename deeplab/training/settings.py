@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -17,7 +19,7 @@ class TrainingSettings:
     checkpoint_every: int  # steps
     log_every: int  # steps
     device: str = "cpu"
-    amp: bool = False  # mixed precision (float16 with loss scaling) on CUDA
+    precision: str = "float32"  # or "float16", with a scaled loss, or "bfloat16"
     label_step: int = 1  # the loss sees every so many-th row and column of the label
     workers: int = 0  # processes that decode and augment; the samples are the same for any number
 
@@ -28,6 +30,19 @@ class TrainingSettings:
     def is_saved(self, step: int) -> bool:
         """Whether a checkpoint is written after `step` steps."""
         return self.is_evaluated(step) or step % self.checkpoint_every == 0
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the loss is scaled: float16 begins at 6e-8; bfloat16 reaches as far as float32.
+
+        bfloat16 has 8 bits of mantissa for it, float16 has 11.
+        """
+        return self.precision == "float16"
+
+    @property
+    def autocast_type(self) -> torch.dtype | None:
+        """The type of the network's maps; None for that of the weights."""
+        return None if self.precision == "float32" else getattr(torch, self.precision)
 
     def is_logged(self, step: int) -> bool:
         """Whether the log gets the loss of step number `step`."""

@@ -80,7 +80,7 @@ def test_the_plan_and_the_run_agree_on_precision(profile):
     experiment = Experiment(RunConfig.of(row_id="voc_r50_d8", profile=profile))
     experiment.device = "cuda"
     experiment.train_set = range(10_582)  # stands for the dataset: only its length is asked for
-    assert experiment.settings.amp == experiment.config.is_mixed
+    assert experiment.settings.precision == experiment.config.gpu_precision
 
 
 def test_a_fast_mode_is_never_slower_than_the_slow_one():

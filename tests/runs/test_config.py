@@ -111,3 +111,18 @@ def test_folders_come_from_the_environment_unless_they_are_given(monkeypatch, tm
     assert config.results_root == tmp_path / "runs" and config.real_data_root == tmp_path / "sets"
     monkeypatch.chdir(tmp_path)
     assert RunConfig.of(row_id="voc_r50_d8", data_root="here").real_data_root == tmp_path / "here"
+
+
+def test_the_learning_rate_is_in_proportion_to_the_batch():
+    usual, half = (RunConfig.of(row_id="voc_r50_d16", profile="full", batch=batch)
+                   for batch in (None, 8))
+    assert (usual.batch_size, half.batch_size) == (16, 8)
+    assert half.base_lr == pytest.approx(usual.base_lr / 2)
+    assert half.total_steps(10_582) == 60 * (10_582 // 8)
+
+
+def test_what_changes_the_numbers_of_a_run_changes_its_fingerprint():
+    plain = RunConfig.of(row_id="voc_r50_d16")
+    marks = {RunConfig.of(row_id="voc_r50_d16", **given).changes.__repr__() for given in (
+        {}, {"precision": "bfloat16"}, {"batch": 4}, {"checkpoint_activations": True})}
+    assert len(marks) == 4 and plain.changes == {}

@@ -33,7 +33,7 @@ def measured(row_id):
     model, (height, width), seen = meta_model(config).train(), config.crop, {}
     model.aspp.project[0].register_forward_pre_hook(lambda _, given: seen.update(cat=given[0]))
     model.register_forward_hook(lambda _, given, logits: seen.update(logits=logits))
-    settings = toy_settings(batch_size=16, device=GPU, amp=True)
+    settings = toy_settings(batch_size=16, device=GPU, precision="float16")
     with pytest.MonkeyPatch.context() as patch, pretended_gpu(patch):
         optimizer = make_optimizer(on_gpu(model), base_lr=0.01, weight_decay=1e-4)
         scaler = torch.amp.GradScaler("cuda")
@@ -108,8 +108,9 @@ def demo_steps(*, amp, count=3, init_scale=2.0**10):
     model.to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(model, base_lr=0.01, weight_decay=1e-4)
     scaler = torch.amp.GradScaler("cpu", enabled=amp, init_scale=init_scale)
+    settings = toy_settings(precision="float16" if amp else "float32")
     losses = [train_step(model, optimizer, scaler, image, label, lr=0.01,
-                         settings=toy_settings(amp=amp)).total.item() for _ in range(count)]
+                         settings=settings).total.item() for _ in range(count)]
     return losses, model, optimizer, scaler
 
 

@@ -74,7 +74,8 @@ def overflowing(folder, rank, port):
 
     loop.train_step = train_step
     model = toy_model()
-    toy_train(folder, model=model, ranks=ranks, identity={"processes": 2}, amp=True, stop_step=9)
+    toy_train(folder, model=model, ranks=ranks, identity={"processes": 2}, stop_step=9,
+              precision="float16")
     torch.save([seen, dict(model.named_parameters())], folder / f"rank-{rank}.pt")
 
 

@@ -176,10 +176,10 @@ def test_the_gradient_scale_of_mixed_precision_is_needed(tmp_path):
     for name, forgets in (("whole", None), ("resumed", False), ("forgotten", True)):
         folder = tmp_path / name
         if forgets is not None:
-            assert in_child(toy_train, folder, amp=True, crash="step:8") == KILLED
+            assert in_child(toy_train, folder, precision="float16", crash="step:8") == KILLED
         if forgets:
             change_newest(folder, lambda state: state["scaler"].update(scale=2.0))
-        assert in_child(toy_train, folder, amp=True) == 0
+        assert in_child(toy_train, folder, precision="float16") == 0
         digests.append(run_digest(folder))
     assert digests[0] == digests[1] != digests[2]
 
