@@ -9,8 +9,8 @@ CROPS = (480, 512, 1024)  # pixels, the crop sides of the table
 RATES = (6, 12, 18, 24, 36)  # feature cells, those of both output strides
 
 
-def test_there_are_three_profiles_and_demo_comes_first():
-    assert list(PROFILES) == ["demo", "small", "full"]
+def test_there_are_four_profiles_and_demo_comes_first():
+    assert list(PROFILES) == ["demo", "small", "medium", "full"]
     assert all(get_profile(name).name == name for name in PROFILES)
 
 
@@ -26,7 +26,8 @@ def test_full_changes_nothing():
 def test_crops_fill_whole_cells_and_are_hardly_larger_than_their_share(profile):
     for side in CROPS:
         assert profile.crop(side) % CROP_MULTIPLE == 0
-        assert 0 <= profile.crop(side) - side / profile.shrink < CROP_MULTIPLE
+        wanted = min(side, profile.largest_crop or side) / profile.shrink
+        assert 0 <= profile.crop(side) - wanted < CROP_MULTIPLE
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
@@ -44,9 +45,19 @@ def test_smaller_profiles_are_smaller_in_every_way():
     assert demo.steps and small.steps and demo.steps % demo.evaluations == 0
 
 
+def test_medium_is_the_published_network_on_crops_of_at_most_512_pixels():
+    medium = get_profile("medium")
+    assert (medium.width, medium.shrink, medium.pretrained) == (1, 1, True)
+    assert [medium.crop(side) for side in CROPS] == [480, 512, 512]
+    assert [medium.rate(rate) for rate in RATES] == list(RATES)
+    assert 8 <= medium.batch_size <= 16
+    schedule = 60 * (10_582 // 16) * 16  # images of VOC's
+    assert medium.steps * medium.batch_size / schedule == pytest.approx(0.1, rel=0.05)
+
+
 def test_an_unknown_profile_is_told_all_there_are():
     with pytest.raises(UsageError, match="E-PROFILE there is no profile 'ful'\n"
-                                         "  found: 'ful'   expected: demo, small, full\n"
+                                         "  found: 'ful'   expected: demo, small, medium, full\n"
                                          "  do: did you mean 'full'"):
         get_profile("ful")
 

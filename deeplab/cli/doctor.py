@@ -74,6 +74,6 @@ def _dataset(name: str, layout: Layout, data_root: Path) -> Finding:
     root = layout.root_below(data_root)
     if root is None:
         return Finding(f"dataset {name}", f"not in {data_root}",
-                       f"for small and full: deeplab data prepare {name}" if name in DATASETS
+                       f"for all but demo: deeplab data prepare {name}" if name in DATASETS
                        else f"put it into {data_root / layout.folders[0]}, or pass --data-root")
     return Finding(f"dataset {name}", f"{root}: splits {', '.join(layout.splits(root)) or 'none'}")

@@ -50,7 +50,7 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
     if name not in vocabulary()["sets"]:
         raise UsageError.of("E-TWIN", f"dataset {name!r} has no miniature twin", found=name,
                             expected=", ".join(vocabulary()["sets"]),
-                            do="run it at --profile small or full with --data-root")
+                            do="run it at --profile small, medium or full with --data-root")
     folder = Path(data_root or data_folder() / "miniature") / (f"{name}-{seed}" if seed else name)
     if is_whole(folder, version()):
         return folder
@@ -60,7 +60,7 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
         if folder.exists() and not (folder / STAMP).exists():
             raise UsageError.of("E-TWIN", "a folder that is no miniature twin is in the way",
                                 file=folder, do="give another --data-root; for a real dataset "
-                                                "choose --profile small or full")
+                                                "choose --profile small, medium or full")
         refuse_strangers(folder, lambda: dict(_draw(get_dataset(name), seed)))
         return write_folder(folder, stamped(_draw(get_dataset(name), seed), dataset=name,
                                             seed=seed, version=version()), replace=True)

@@ -29,7 +29,8 @@ MANY = 3  # seeds from which on a mean and a deviation say more than the scores 
 PUBLISHED_HERE = "published weights, evaluated here"  # a column where there are such
 HEADER = ("row", "backbone", "output stride", "published mIoU (%), real data, full recipe",
           "{} mIoU (%), {}", "images", "minutes", "state")
-DATA = {"demo": "miniature twin", "small": "own data, slim network", "full": "real data"}
+DATA = {"demo": "miniature twin", "small": "own data, slim network",
+        "medium": "real data, short schedule", "full": "real data"}
 
 
 def make_report(results_root: Path | str, profile: str) -> Path:

@@ -24,7 +24,8 @@ from deeplab.table.rows import get_row
 if TYPE_CHECKING:
     from deeplab.evaluation.inference import Inference
 
-FIRST_WEIGHTS = {"demo": "miniature", "small": "miniature", "full": "v1c"}  # of the backbone
+FIRST_WEIGHTS = {"demo": "miniature", "small": "miniature", "medium": "v1c",
+                 "full": "v1c"}  # of the backbone
 EPOCHS_BETWEEN_EVALUATIONS = 10  # full profile: ssseg evaluates every 10 epochs and at the last
 CHECKPOINTS_PER_EVALUATION = 4  # of a shortened run; the full one saves by time
 PAPER_BATCH = 16  # images, of most rows of the paper; a profile's batch stands for it
@@ -160,8 +161,9 @@ class RunConfig(Parameters):
     @property
     def base_lr(self) -> float:
         """Learning rate at step 0: in proportion to the images of a step (Goyal et al. 2017)."""
-        usual = self.profile.base_lr or self.row.base_lr
-        return usual * self.batch_size / self.usual_batch_size if self.batch else usual
+        if self.profile.base_lr:
+            return self.profile.base_lr * self.batch_size / self.usual_batch_size
+        return self.row.base_lr * self.batch_size / self.row.batch_size
 
     @property
     def changes(self) -> dict[str, Any]:

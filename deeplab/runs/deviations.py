@@ -26,7 +26,7 @@ DEVIATIONS = (
     Deviation(3, "Fewer channels in every convolution; depth, output stride and heads are kept.",
               lambda run: run.config.profile.width < 1),
     Deviation(4, "Shorter schedule, smaller batch and a learning rate of its own.",
-              lambda run: run.config.profile.steps is not None),
+              lambda run: run.config.profile.base_lr is not None),
     Deviation(5, "The backbone starts from weights learnt on drawn portraits, not on ImageNet.",
               lambda run: run.backbone_weights == "miniature"),
     Deviation(6, "The backbone starts from random weights, not from ImageNet ones.",
@@ -62,6 +62,10 @@ DEVIATIONS = (
     Deviation(18, "Activations of the backbone are computed twice (--checkpoint-activations). The "
                   "gradients are the same up to rounding.",
               lambda run: run.config.checkpoint_activations),
+    Deviation(19, "Shorter schedule, a tenth of VOC's and Cityscapes' images and less of the "
+                  "others'; batches of 8, with a learning rate in proportion; crops of at most "
+                  "512 pixels.",
+              lambda run: run.config.profile.name == "medium"),
 )
 
 

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -69,8 +70,13 @@ def digest(value: Any) -> str:
 
 
 def code_identity() -> list[str]:
-    """Every decisive module of the package, parsed and without words."""
-    return [without_words((PACKAGE / name).read_text(encoding="utf-8")) for name in DECISIVE]
+    """Every decisive module of the package, parsed, without words and without other profiles.
+
+    The values of a run's own profile are a part of their own.
+    """
+    texts = [(PACKAGE / name).read_text(encoding="utf-8") for name in DECISIVE]
+    return [without_words(re.sub(r"^PROFILES = .*?^\)}$", "", text, flags=re.M | re.S))
+            for text in texts]
 
 
 def notebook_code(path: Path) -> list[str]:

@@ -40,8 +40,9 @@ class Parameters:
 
     row_id: str = parameter("a row of deeplab/table/rows.csv; `deeplab rows` lists them",
                             default="voc_r50_d8")
-    profile: str = parameter("demo: miniature data; small: real data, slim network; full: recipe",
-                             default="demo", metavar="NAME")
+    profile: str = parameter(
+        "demo: miniature data; small: real data, slim network; medium: short; full: recipe",
+        default="demo", metavar="NAME")
     seed: int = parameter("decides order, augmentation and first weights", default=0)
     max_steps: int | None = parameter("stop early; the result is incomplete",
                                       none="the whole schedule", least=1)
@@ -58,7 +59,7 @@ class Parameters:
                                       none="one", least=1)
     precision: str | None = parameter(
         f"of the network's maps in training: {', '.join(PRECISIONS)} (from Ampere on)",
-        none="full on CUDA float16, others float32", metavar="NAME", choices=PRECISIONS)
+        none="medium and full on CUDA float16, others float32", metavar="NAME", choices=PRECISIONS)
     batch: int | None = parameter(
         "images per step; the learning rate changes in proportion", option="batch-size", least=2,
         none="the row's, or the profile's")
@@ -67,7 +68,7 @@ class Parameters:
     workers: int | None = parameter("data loaders of each process",
                                     none="none on a CPU, up to 8 beside a GPU")
     backbone_weights: str | None = parameter(
-        f"{', '.join(BACKBONE_WEIGHTS)} or a file", none="demo and small miniature, full v1c",
+        f"{', '.join(BACKBONE_WEIGHTS)} or a file", none="demo and small miniature, others v1c",
         metavar="NAME|FILE", choices=BACKBONE_WEIGHTS, is_file=True)
 
 

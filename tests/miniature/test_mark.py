@@ -19,7 +19,7 @@ def test_every_drawn_picture_bears_the_mark(name):
     assert not is_drawn(samples.label_path(0))
 
 
-@pytest.mark.parametrize("profile", ["small", "full"])
+@pytest.mark.parametrize("profile", ["small", "medium", "full"])
 @pytest.mark.parametrize("is_copy", [False, True])
 def test_a_twin_or_a_copy_without_its_stamp_is_no_real_dataset(tmp_path, profile, is_copy):
     root = miniature("voc")

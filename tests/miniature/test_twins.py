@@ -315,7 +315,7 @@ def test_a_killed_drawing_leaves_no_twin_and_the_next_one_is_whole(tmp_path, tin
 def test_a_real_dataset_of_that_name_is_never_touched(tiny, tmp_path):
     write_json(tmp_path / "cityscapes/years of work.json", 1)
     with pytest.raises(UsageError, match=r"E-TWIN a folder that is no miniature twin(.|\n)*cityscap"
-                                         r"(.|\n)*--profile small or full"):
+                                         r"(.|\n)*--profile small, medium or full"):
         miniature("cityscapes", tmp_path)
     assert list(content(tmp_path / "cityscapes")) == ["years of work.json"]
 

@@ -92,7 +92,8 @@ def test_rates_at_output_stride_8_are_twice_those_at_16_in_every_profile(profile
 
 def test_profiles_shrink_the_rates_to_hand_worked_values():
     rates = {name: profile_rates(ROWS["voc_r50_d16"], PROFILES[name]) for name in PROFILES}
-    assert rates == {"demo": (1, 2, 3), "small": (2, 4, 6), "full": (6, 12, 18)}
+    assert rates == {"demo": (1, 2, 3), "small": (2, 4, 6), "medium": (6, 12, 18),
+                     "full": (6, 12, 18)}
 
 
 @pytest.mark.parametrize("output_stride", [8, 16, 32])

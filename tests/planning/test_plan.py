@@ -75,7 +75,7 @@ def test_a_run_leaves_two_checkpoints_and_writes_a_third():
     assert line.data_gb == pytest.approx(2.0 + 1.4 + 2.0)  # two archives, and their content
 
 
-@pytest.mark.parametrize("profile", ["demo", "small", "full"])
+@pytest.mark.parametrize("profile", ["demo", "small", "medium", "full"])
 def test_the_plan_and_the_run_agree_on_precision(profile):
     experiment = Experiment(RunConfig.of(row_id="voc_r50_d8", profile=profile))
     experiment.device = "cuda"
@@ -145,3 +145,13 @@ def test_a_row_that_shares_a_training_plans_its_evaluation_alone():
     assert trained.eval_hours > at_16.eval_hours
     text = plan_text([[trained, at_8, *plan(["paper_t2_r50_block7"], gpu="A100-40")]])
     assert "cascade" in text and "aspp" in text and "paper_t6_at8" in text
+
+
+def test_medium_is_planned_to_fit_small_cards_and_to_end_the_same_day():
+    """On a T4 with 16 GB; the fastest rows take about an hour, on an RTX 3090 a third of it."""
+    rows = ["voc_r50_d16", "cityscapes_r50_d16", "voc_r101_d8", "ade20k_r101_d8"]
+    lines = plan(rows, gpu="T4", profile="medium")
+    assert all(line.fits for line in lines)
+    assert all(line.hours < 8 for line in lines) and lines[0].train_hours < 1
+    assert plan(["voc_r50_d16"], gpu="RTX3090", profile="medium")[0].hours < 0.5
+    assert lines[0].config.base_lr == pytest.approx(0.005)  # 0.01 for 16 images

@@ -100,7 +100,7 @@ def test_a_run_has_a_folder_of_its_own(tmp_path):
     folders = {RunConfig.of(row_id=row_id, profile=profile, seed=seed,
                             results_root=tmp_path).folder
                for row_id in load_rows() for profile in PROFILES for seed in (0, 1)}
-    assert len(folders) == 16 * 3 * 2
+    assert len(folders) == 16 * len(PROFILES) * 2
     assert tmp_path / "small/voc_r101_d16/seed1" in folders
 
 

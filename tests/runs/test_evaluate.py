@@ -162,7 +162,7 @@ def test_a_run_starts_from_the_backbone_file_it_is_given(tmp_path, stem):
 
 def test_each_profile_has_its_own_first_weights():
     assert [RunConfig.of(row_id=ROW, profile=name).first_weights for name in (
-        "demo", "small", "full")] == ["miniature", "miniature", "v1c"]
+        "demo", "small", "medium", "full")] == ["miniature", "miniature", "v1c", "v1c"]
 
 
 def test_the_command_prints_the_score_and_beside_it_only_what_is_comparable(

@@ -97,7 +97,7 @@ def test_a_changed_label_set_is_named_but_not_its_colours(project, config, monke
 
 @pytest.mark.parametrize("file, old, new", [
     ("profiles.py", "CROP_MULTIPLE = 8", "CROP_MULTIPLE = 16"),
-    ("profiles.py", "shrink=6", "shrink=5"),
+    ("profiles.py", "round(rate / self.shrink)", "round(rate / 2)"),
     ("training/recipe.py", "MOMENTUM = 0.9", "MOMENTUM = 0.95"),
     ("data/resample.py", "INTER_NEAREST", "INTER_LINEAR"),
     ("data/labelset.py", "table[list(self.label_map)] =", "table[0] ="),
@@ -113,6 +113,7 @@ def test_changed_code_is_named(project, config, file, old, new):
 
 
 @pytest.mark.parametrize("file, old, new", [
+    ("profiles.py", "shrink=3", "shrink=2"),  # another profile than the run's
     ("profiles.py", "CROP_MULTIPLE = 8  #", "CROP_MULTIPLE = 8  # indeed,"),
     ("table/row.py", '"""One row of the table;', '"""A row of the table;'),
     ("model/aspp.py", "import torch", "\n\nimport torch"),

@@ -137,7 +137,7 @@ def test_a_missing_validation_split_is_told_before_the_training(leaves, tmp_path
 
 
 def test_it_has_no_miniature_twin_and_no_published_score(leaves):
-    with pytest.raises(UsageError, match="E-TWIN(?s:.*)small or full"):
+    with pytest.raises(UsageError, match="E-TWIN(?s:.*)small, medium or full"):
         Experiment(RunConfig.of(row_id="leaf_r50_d8")).data_root  # noqa: B018
     facts = {"row_id": "leaf_r50_d8", "profile": "full", "miou": 50.0, "num_images": 2, "seed": 0,
              "class_iou": {"oak": 50.0}, "complete": True, "published_miou": None}
