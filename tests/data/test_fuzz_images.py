@@ -62,9 +62,9 @@ def test_mutated_files_give_pixels_or_an_error_of_ours_and_soon(tmp_path, name):
             content = with_right_checksums(content)
         path.write_bytes(content)
         for read in (read_image, read_photo, lambda path: read_label(path, DATASETS["voc"])):
-            begin = time.monotonic()
+            begin = time.process_time()  # other processes may take the machine meanwhile
             try:
                 assert read(path).dtype == np.uint8
             except DataError as error:
                 assert str(path) in str(error)
-            assert time.monotonic() - begin < 5
+            assert time.process_time() - begin < 5
