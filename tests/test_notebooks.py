@@ -19,7 +19,8 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[01][0-9]_*.ipynb"))
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 PAPERMILL = [NOTEBOOKS / name for name in ("row.ipynb", "report.ipynb", "paper.ipynb")]
-PAGES = [*LESSONS, NOTEBOOKS / "your_own_pictures.ipynb"]
+PAGES = [*LESSONS, NOTEBOOKS / "from_resnet_to_a_dense_map.ipynb",
+         NOTEBOOKS / "your_own_pictures.ipynb"]
 ALL = [*PAGES, *SOLUTIONS, *PAPERMILL]
 EXERCISE = re.compile(r"^### Exercise (\d+\.\d) · .+ \(\d+ minutes, difficulty [123]\)$", re.M)
 
@@ -250,6 +251,18 @@ def test_code_uses_only_names_that_exist(path):
         elif isinstance(node, ast.Attribute):
             module = modules.get(ast.unparse(node.value))
             assert not inspect.ismodule(module) or hasattr(module, node.attr), ast.unparse(node)
+
+
+def test_the_glossary_is_sorted_and_explains_words_that_the_lessons_use():
+    text = (NOTEBOOKS / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^- \*\*(.+?):\*\* .{20,}\.$", text, flags=re.M)
+    assert len(terms) == text.count("\n- ") >= 40
+    assert terms == sorted(terms, key=str.lower)
+    lessons = " ".join(cell.source for path in PAGES for cell in read(path).cells)
+    lessons = lessons.lower().replace("_", " ")
+    assert not [term for term in terms if term.lower() not in lessons]
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert (NOTEBOOKS / target).is_file(), target
 
 
 def test_every_exercise_has_one_check_whose_tests_try_two_wrong_answers():
