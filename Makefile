@@ -18,7 +18,7 @@ OF_TORCH := ^(torch|torchvision|triton|cuda-|nvidia-)
 
 SITE_BIN := .venv-site/bin
 
-.PHONY: table paper test test-cluster lab site test-browser example fuzz clean
+.PHONY: table paper test test-cluster test-strict lab site test-browser example fuzz clean
 
 table: $(VENV)/ready  ## train, evaluate and compare all 16 rows at the demo profile
 	$(BIN)/deeplab table
@@ -33,6 +33,10 @@ test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a tim
 
 test-cluster: $(VENV)/ready  ## rows on a real SLURM, skipped where Debian's packages of it are missing
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 tests/cluster
+
+test-strict: $(VENV)/ready  ## every lesson with its outputs compared, but for what varies (tests/nbval.cfg)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile notebooks/[0-9]*.ipynb --nbval --nbval-current-env \
+		--nbval-cell-timeout=120 --nbval-sanitize-with tests/nbval.cfg
 
 fuzz: $(VENV)/ready  ## a million mutated pictures, weights, archives and texts through their readers
 	DEEPLAB_FUZZ=50000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -k mutated tests \
