@@ -169,14 +169,14 @@ class Experiment:
         `deeplab.training`, and `UsageError` (E-GPUS, E-CUDA, E-MPS, E-STALE).
         """
         die_with_parent()
+        # what is wrong with a split is said before anything is written, and not after the training
+        check_splits(self.train_set, self.eval_set)
         threads = self.ranks.in_turn(lambda: begin_alone(self.config, self.ranks.world))
         if threads and self.ranks.world == 1:
             torch.set_num_threads(threads)
         if self.config.training != self.config:
             return self._evaluate_shared()
         settings, folder = self.settings, self.config.folder
-        # what is wrong with the split that is scored is said before the training and not after
-        check_splits(self.train_set, self.eval_set)
         is_trained = Checkpoints(folder / "checkpoints", {}).newest >= settings.stop_step
         if not is_trained:
             check_shared(self.config)
