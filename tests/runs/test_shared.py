@@ -59,7 +59,7 @@ def test_it_evaluates_the_weights_of_that_training_at_its_own_scales(finished):
         experiment = Experiment(config_of(ROW, finished.results_root, finished.data_root))
         judge = experiment.evaluate
         experiment.evaluate = lambda model: seen.append(model) or judge(model)
-        outcome = experiment.train()
+        outcome = experiment._evaluate_shared()
         state = Checkpoints(finished.training.folder / "checkpoints", {}).load()["model"]
         assert all(torch.equal(value, state[key]) for key, value in seen[0].state_dict().items())
         assert outcome.complete and rounded(outcome.evaluation.mean_iou) == result(finished)["miou"]
@@ -86,4 +86,4 @@ def test_without_the_weights_the_notebook_says_which_run_makes_them(finished, tm
     config = config_of(ROW, tmp_path / "results", finished.data_root)
     shutil.rmtree(config.training.folder / "checkpoints")
     with pytest.raises(UsageError, match=f"E-TRAINING(.|\\n)*no checkpoint(.|\\n)*{TRAINED}"):
-        Experiment(config).train()
+        Experiment(config)._evaluate_shared()
