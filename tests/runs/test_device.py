@@ -104,6 +104,22 @@ def test_every_command_takes_the_device(tmp_path, words):
     assert done.exit_code and "E-MPS" in done.output
 
 
+@pytest.mark.parametrize("given, where, problem", [
+    ({"precision": "bfloat16"}, "cuda", "does not compute in bfloat16(?s:.*)capability 7.5"),
+    ({"precision": "float16"}, "mps", "only float32 is trained")])
+def test_a_precision_that_the_device_does_not_have_is_refused(monkeypatch, given, where, problem):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "Tesla T4")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (7, 5))
+    with pytest.raises(UsageError, match=f"E-PRECISION .*{problem}"):
+        check_training(RunConfig.of(row_id=ROW, **given), where)
+
+
+def test_a_precision_that_does_not_exist_is_refused():
+    with pytest.raises(UsageError, match="E-PARAMETER(?s:.*)'float8'(?s:.*)bfloat16"):
+        RunConfig.of(row_id=ROW, precision="float8")
+
+
 def test_an_old_driver_is_named_with_both_versions(monkeypatch):
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(cuda, "driver_version", lambda: 12040)

@@ -99,7 +99,7 @@ def test_a_step_that_waits_is_found_out(monkeypatch):
         in_fork(measured, "voc_r50_d16")
 
 
-def demo_steps(*, amp, count=3, init_scale=2.0**10):
+def demo_steps(*, amp=False, count=3, init_scale=2.0**10, precision=None):
     """Losses of some steps of the demo's network, on the CPU, and what trained it."""
     model, image, label = demo_batch()
     image, label = image[:4, :, :32, :32], label[:4, :32, :32]  # float16 is slow on a CPU
@@ -108,17 +108,26 @@ def demo_steps(*, amp, count=3, init_scale=2.0**10):
     model.to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(model, base_lr=0.01, weight_decay=1e-4)
     scaler = torch.amp.GradScaler("cpu", enabled=amp, init_scale=init_scale)
-    settings = toy_settings(precision="float16" if amp else "float32")
+    settings = toy_settings(precision=precision or ("float16" if amp else "float32"))
     losses = [train_step(model, optimizer, scaler, image, label, lr=0.01,
                          settings=settings).total.item() for _ in range(count)]
     return losses, model, optimizer, scaler
 
 
 def test_float16_follows_float32():
-    """The real step, autocast and scaler and all; of 8 crops of 88 pixels within 5e-5."""
+    """The real step, autocast and scaler and all."""
     half, single = demo_steps(amp=True)[0], demo_steps(amp=False)[0]
     assert half != single and single[0] - single[2] > 0.1
     assert half == pytest.approx(single, rel=5e-4)
+
+
+def test_bfloat16_follows_float32_without_a_scaler():
+    half, _, optimizer, scaler = demo_steps(precision="bfloat16")
+    single = demo_steps()[0]
+    assert not scaler.is_enabled() and half != single
+    assert half == pytest.approx(single, rel=2e-2)  # it keeps two digits
+    assert all(state["momentum_buffer"].dtype == torch.float32
+               for state in optimizer.state.values())
 
 
 def test_a_first_step_that_overflows_is_skipped_and_leaves_momenta_of_zero():
