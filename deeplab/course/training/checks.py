@@ -58,6 +58,7 @@ def check_mean_loss(attempt: Callable[[Tensor, Tensor], Tensor]) -> Iterator[str
                "backward() cannot go through it. Return the tensor.")
     if got is None or torch.as_tensor(got).numel() != 1:
         yield f"Expected one number; got {got if got is None else torch.as_tensor(got).shape}."
+    got = torch.as_tensor(got).detach()  # float() of what still has a graph warns
     means = [one[where].mean() for one, where in zip(each, counted, strict=True)]
     yield judged(float(got), wanted, (
         (each.mean(), "You divided by all pixels. Void pixels add nothing above the line and "
