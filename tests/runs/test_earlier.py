@@ -112,7 +112,8 @@ def test_a_table_of_results_that_are_merely_noted_ends_with_0(tmp_path, started)
     config = RunConfig.of(row_id="voc_r50_d8", results_root=str(tmp_path))
     with_result(earlier_run(tmp_path, mark=fingerprint(config)))
     done = invoke("table", "--rows", "voc_r50_d8", "--results", tmp_path)
-    assert done.exit_code == 0 and started == [("voc_r50_d8", False)]
+    assert done.exit_code == 0 and started == []
+    assert "voc_r50_d8: skipped, it is done" in done.output
     assert "noted: made with torch 2.5.1.dev0, now " in invoke(
         "status", "--results", tmp_path).output
 
