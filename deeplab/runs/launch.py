@@ -154,6 +154,7 @@ def main() -> None:
     """
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError
     from torch.distributed.run import main as torchrun
     die_with_parent()
     os.environ[PARENT] = str(os.getpid())
@@ -163,6 +164,9 @@ def main() -> None:
         torchrun(["--signals-to-handle", signals, *sys.argv[1:]])
     except SignalException:
         sys.exit(Stopped.exit_code)
+    except RendezvousError as error:  # the first machine's torchrun ended before this one
+        print(f"E-RANK the machine at which all meet has ended: {error}", file=sys.stderr)
+        sys.exit(ResourceError.exit_code)
     except ChildFailedError as error:
         codes = {failure.exitcode for failure in error.failures.values()}
         is_asked = all(code == Stopped.exit_code or -code in SIGNALS for code in codes)

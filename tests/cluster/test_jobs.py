@@ -224,6 +224,18 @@ def test_a_row_whose_job_is_cancelled_goes_on_in_a_new_one(cluster, configs, ref
 
 
 @needs_dask
+def test_a_row_whose_job_is_out_of_time_goes_on_in_a_new_one(cluster, configs, references):
+    """A minute is SLURM's shortest limit; the row takes longer."""
+    table = deeplab_table(cluster, configs[:1], "--directive=--time=1", pause="8")
+    output, _ = table.communicate(timeout=330)
+    assert table.returncode == 0, output
+    assert row_digest(configs[0].folder) == references[ROWS[0]]
+    assert "Traceback" not in output and jobs_of(cluster) == []
+    jobs = len(list((configs[0].results_root / "slurm").glob("*.out")))
+    assert jobs > 1
+
+
+@needs_dask
 def test_a_job_that_slurm_refuses_ends_the_table_with_its_sentence(cluster, configs):
     start = time.monotonic()
     table = deeplab_table(cluster, configs[:1], "--directive=--partition=nosuch")
