@@ -77,7 +77,7 @@ def test_a_table_that_is_stopped_leaves_the_other_table_on_its_scheduler(
 
 def test_a_scheduler_that_is_gone_ends_the_table_with_the_command_that_goes_on(
         machine, configs, monkeypatch):
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 3)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 12)
     monkeypatch.setattr(sys, "argv", ["deeplab", "table", "--seeds", "0"])
     begin = {}
 
