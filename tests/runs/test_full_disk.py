@@ -10,7 +10,7 @@ import torch
 from limits import file_size_limit
 from papermill.iorw import write_ipynb
 
-from deeplab.runs import run_row
+from deeplab.runs import begin, run_row
 from deeplab.runs.config import RunConfig
 from deeplab.runs.notebook import publish_notebook
 from deeplab.support.errors import ResourceError
@@ -83,7 +83,7 @@ class Notebook:
 
 @pytest.fixture(autouse=True)
 def no_other_reason(monkeypatch):
-    monkeypatch.setattr(run_row, "fingerprint", lambda config: {})
+    monkeypatch.setattr(begin, "fingerprint", lambda config: {})
     monkeypatch.setattr(papermill, "execute_notebook", None)
 
 
