@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from deeplab.runs.status import read_status, status_line
+from deeplab.support.plain import printable
 
 REPAINT_SECONDS = 0.5  # between two looks at the files of the rows
 AT_WORK = ("starting", "running")
@@ -33,7 +34,8 @@ class LiveTable:
         text = status_line(job.name, read_status(job.config.folder))
         if job.code != 0:
             message = job.log.read_text(encoding="utf-8", errors="replace").strip()
-            text = f"{job.name}: exit code {job.code}\n{message[-LAST_CHARACTERS:]}"
+            words = printable(message[-LAST_CHARACTERS:].replace("\r", "\n"), keep="\n\t")
+            text = f"{job.name}: exit code {job.code}\n{words}"
         self._erase()
         self.say(text)
 

@@ -101,3 +101,12 @@ def test_a_row_that_is_done_is_skipped_with_the_reason(monkeypatch, tmp_path):
     assert left_to_run(configs, said.append) == (configs[:1], {"voc_r50_d8 seed 1": 0})
     (line,) = said
     assert line.startswith("voc_r50_d8 seed 1: skipped, it is done: mIoU 43.03")
+
+
+def test_what_a_failed_row_printed_moves_no_cursor(tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "read_status", lambda folder: Status("stopped"))
+    failed, said = job(1), []
+    failed.code, failed.log = 3, tmp_path / "run.log"
+    failed.log.write_text("E-DATA \x1b[2Jgone\n\tdo: look")
+    LiveTable([failed], said.append).ended(failed)
+    assert said == ["row1: exit code 3\nE-DATA \\x1b[2Jgone\n\tdo: look"]
