@@ -93,7 +93,8 @@ class EpochBatches:
                 "E-BATCH", "fewer training images than one batch", found=self.num_images,
                 expected=f"at least {self.batch_size} images",
                 do=f"add at least {self.batch_size - self.num_images} labelled images to the split "
-                   "(is the dataset complete?): a step of fewer is not the recipe")
+                   "(is the dataset complete?), or, which is not the recipe, take fewer images a "
+                   f"step: --batch-size {max(2, self.num_images)}")
         if self.batch_size % self.world:
             raise UsageError.of(
                 "E-BATCH", "the batch cannot be divided evenly", found=f"{self.world} processes",

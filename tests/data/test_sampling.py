@@ -62,7 +62,8 @@ def test_processes_share_the_batch_of_one_process():
 
 
 def test_too_few_images_are_refused():
-    with pytest.raises(DataError, match="E-BATCH fewer training images(.|\n)*found: 3 .*least 4"):
+    with pytest.raises(DataError, match="E-BATCH fewer training images(.|\n)*found: 3 .*least 4"
+                       "(.|\n)*--batch-size 3"):
         batches(num_images=3)
 
 
