@@ -9,7 +9,8 @@ def _inline(translator, node):
 
 
 def _block(translator, node):
-    translator.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>')
+    formula = convert(node.astext(), display="block")
+    translator.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
     raise _skip()
 
 
