@@ -1,1 +1,3 @@
-"""What the lessons call: a folder each; shared `exercise`, `failed_cells`, `quick`, `refresh`."""
+"""What the lessons call: a folder each; shared `exercise`, `failed_cells`, `quick`,
+`real_picture`, `refresh`.
+"""
