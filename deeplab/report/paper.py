@@ -6,7 +6,7 @@ the paper reports and what was measured stand in columns of their own.
 
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -84,12 +84,9 @@ class PaperReport:
 
     @property
     def scores(self) -> dict[str, dict[int, float]]:
-        """mIoU by row and seed; cells that are one experiment have each other's scores."""
-        found: dict[str, dict[int, float]] = {}
-        for entry in self.done:
-            found.setdefault(same_cell(entry["row_id"]), {})[entry["seed"]] = entry["miou"]
-        return {row_id: found[same_cell(row_id)] for row_id in load_paper_rows()
-                if same_cell(row_id) in found}
+        """mIoU by row and seed, as `scores_by_cell` has it."""
+        return scores_by_cell((entry["row_id"], entry["seed"], entry["miou"])
+                              for entry in self.done)
 
     @property
     def effects(self) -> list[Measured]:
@@ -148,6 +145,15 @@ class PaperReport:
     def minutes(self) -> float:
         """Training and evaluation of all results that count, one after the other."""
         return sum(entry["minutes"] for entry in self.done)
+
+
+def scores_by_cell(measured: Iterable[tuple[str, int, float]]) -> dict[str, dict[int, float]]:
+    """mIoU by row and seed of (row, seed, mIoU); one experiment's cells have the same scores."""
+    found: dict[str, dict[int, float]] = {}
+    for row_id, seed, miou in measured:
+        found.setdefault(same_cell(row_id), {})[seed] = miou
+    return {row_id: found[same_cell(row_id)] for row_id in load_paper_rows()
+            if same_cell(row_id) in found}
 
 
 def same_cell(row_id: str) -> str:
