@@ -14,6 +14,7 @@ import pytest
 
 import deeplab.course
 from deeplab.course.claims import claims_of, misplaced, spans
+from deeplab.course.glossary import anchor, glossary, unexplained
 from deeplab.course.refresh import lab_metadata
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -32,6 +33,8 @@ NO_OUTPUT = re.compile(r"```.+?```|`[^`]+`|\$[^$]+\$|^#[^\n]*$|\]\([^)]*\)|Sec\.
 NOT_YET_CLAIMED = {
     "00_start_here", "01_labels_void_and_miou", "03_output_stride", "07_datasets", "08_training",
     "09_training_on_gpus", "12_the_whole_table"}
+# Lessons in which words of the glossary are not linked yet; this list only gets shorter as well.
+NOT_YET_LINKED = {path.stem for path in PAGES}
 
 
 def by_name(paths):
@@ -300,14 +303,28 @@ def test_code_uses_only_names_that_exist(path):
 
 def test_the_glossary_is_sorted_and_explains_words_that_the_lessons_use():
     text = (NOTEBOOKS / "glossary.md").read_text(encoding="utf-8")
-    terms = re.findall(r"^- \*\*(.+?):\*\* .{20,}\.$", text, flags=re.M)
-    assert len(terms) == text.count("\n- ") >= 40
+    terms = list(glossary())
+    assert len(terms) == text.count("\n## ") >= 40
+    assert all(re.fullmatch(r".{20,}[.)]", definition) for definition in glossary().values())
     assert terms == sorted(terms, key=str.lower)
     lessons = " ".join(cell.source for path in PAGES for cell in read(path).cells)
     lessons = lessons.lower().replace("_", " ")
     assert not [term for term in terms if term.lower() not in lessons]
     for target in re.findall(r"\]\(([^)]+)\)", text):
         assert (NOTEBOOKS / target).is_file(), target
+
+
+@by_name(ALL)
+def test_links_into_the_glossary_lead_to_terms(path):
+    found = re.findall(r"glossary\.md#([^)]*)\)", prose(path))
+    assert set(found) <= {anchor(term) for term in glossary()}
+
+
+@by_name([path for path in PAGES if path.stem not in NOT_YET_LINKED])
+def test_a_term_of_the_glossary_is_linked_or_defined_where_it_is_used_first(path):
+    """`python -m deeplab.course.glossary --link` links what needs no judgement."""
+    cells = read(path).cells
+    assert {term: cells[place[0]].id for term, place in unexplained(cells).items()} == {}
 
 
 def test_every_exercise_has_one_check_whose_tests_try_two_wrong_answers():
