@@ -1,5 +1,5 @@
-"""What `row.ipynb` draws (`run`, `tables`) and `report.ipynb` (`table`, `order`, `published`,
-`gallery`).
+"""What `row.ipynb` draws (`run`, `tables`; `watch`: while it trains) and `report.ipynb` (`table`,
+`order`, `published`, `gallery`).
 
 `gains` is for `paper.ipynb`.
 `plots` is the vocabulary of all figures, the lessons' too.

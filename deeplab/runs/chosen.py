@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from deeplab.runs.config import RunConfig
+from deeplab.runs.events import check_tensorboard
 from deeplab.support.errors import UsageError
 from deeplab.table.rows import match_rows
 
@@ -16,8 +17,10 @@ def chosen_runs(patterns: Sequence[str], seeds: Sequence[int], given: dict[str, 
 
     A row whose output stride no crop of the profile fills is left out, and said, if a pattern
     chose it; named by itself it is refused, as is a choice of which nothing is left. Raises
-    `UsageError` as `match_rows` and `RunConfig.of` do.
+    `UsageError` as `match_rows` and `RunConfig.of` do, and E-TENSORBOARD.
     """
+    if given.get("tensorboard"):
+        check_tensorboard()
     configs, left_out = [], {}
     for row_id in match_rows(patterns):
         try:

@@ -70,6 +70,8 @@ class Parameters:
     backbone_weights: str | None = parameter(
         f"{', '.join(BACKBONE_WEIGHTS)} or a file", none="demo and small miniature, others v1c",
         metavar="NAME|FILE", choices=BACKBONE_WEIGHTS, is_file=True)
+    tensorboard: bool = parameter(
+        "write TensorBoard event files beside the log, which say no more than it", default=False)
 
 
 PARAMETERS = {item.name: item for item in fields(Parameters)}

@@ -16,6 +16,7 @@ from typing import Any
 
 from deeplab.runs.begin import RUNNER, begin, check_unchanged, current_mark, set_aside
 from deeplab.runs.config import RunConfig
+from deeplab.runs.events import check_tensorboard
 from deeplab.runs.fingerprint import data_identity
 from deeplab.runs.notebook import environment, execute, publish_notebook
 from deeplab.runs.records import check_place
@@ -37,12 +38,15 @@ def run_row(config: RunConfig, *, again: bool = False) -> dict[str, Any]:
     """Bring one run to its end, as far as `config` asks, and return its result.
 
     With `again` what no longer fits, or is damaged, is set aside and made anew; without it that
-    raises `UsageError` (E-STALE) or `DataError` (E-JSON, E-RECORD). Raises also what the
-    notebook's cells raise (`DataError`, `DivergedError` ...), `LockedError` if another process
-    has the run, `ResourceError` (E-LINK), `Stopped` after a signal, and `KernelDied`.
+    raises `UsageError` (E-STALE) or `DataError` (E-JSON, E-RECORD). Raises also E-TENSORBOARD
+    where that is asked for and missing, what the notebook's cells raise (`DataError`,
+    `DivergedError` ...), `LockedError` if another process has the run, `ResourceError` (E-LINK),
+    `Stopped` after a signal, and `KernelDied`.
     """
     die_with_parent()
     check_clone()
+    if config.tensorboard:
+        check_tensorboard()
     check_place(config.folder)
     if config.training != config:
         _train_first(config.training, again=again)
