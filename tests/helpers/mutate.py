@@ -2,9 +2,12 @@
 
 import os
 import random
+import resource
 from collections.abc import Iterator
 
 COUNT = int(os.environ.get("DEEPLAB_FUZZ", 200))  # mutations of each seed; `make fuzz` takes more
+ALONE = 10_000  # a count that `make test`, whose processes train as well, does not take
+MOST_BYTES = 10 ** 9  # with Python, torch and pytest
 
 
 def mutations(seed: bytes, name: str, count: int = COUNT) -> Iterator[bytes]:
@@ -15,6 +18,13 @@ def mutations(seed: bytes, name: str, count: int = COUNT) -> Iterator[bytes]:
         for _ in range(rng.choice((1, 1, 2, 5, 20))):
             _change(content, rng)
         yield bytes(content)
+    check_peak()
+
+
+def check_peak() -> None:
+    """Fail if a process that does nothing but read mutated files ever held a gigabyte."""
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert COUNT < ALONE or peak < MOST_BYTES, f"{peak:,} bytes"
 
 
 def _change(content: bytearray, rng: random.Random) -> None:
