@@ -11,6 +11,7 @@ from deeplab.support.errors import DataError
 from deeplab.support.intact import MAX_BYTES, damaged, too_large
 from deeplab.support.jpeg import Jpeg, parse_jpeg
 from deeplab.support.png import Png, parse_png
+from deeplab.support.webp import check_webp
 
 STARTS = {  # of files; the second half only to say what a file is that is not read
     "JPEG": rb"\xff\xd8\xff", "PNG": re.escape(png.START), "BMP": rb"BM",
@@ -50,6 +51,8 @@ def open_picture(path: Path | str, formats: Sequence[str]) -> Picture:
             found=kind or (f"unknown content, {len(content):,} bytes" if content else "no bytes"),
             expected=f"{', '.join(formats)}, whatever its name",
             do="convert it to PNG; if it should be a picture already, copy or unpack it again")
+    if kind == "WEBP":
+        check_webp(content, path)
     parse = {"PNG": parse_png, "JPEG": parse_jpeg}.get(kind)
     return Picture(path, content, kind, parse(content, path) if parse else None)
 

@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_map_only
 from deeplab.support.crash import crash_point
 from deeplab.support.errors import CheckpointError
 from deeplab.support.files import atomic_write, read_json, sha256, write_json
+from deeplab.support.torch_file import check_torch_file
 from deeplab.training.ranks import Ranks
 
 KEPT = 2  # checkpoints: the newest, and one to fall back to
@@ -99,7 +100,7 @@ class Checkpoints:
         if different:
             raise CheckpointError.of(
                 "E-OTHER-RUN", "the checkpoint belongs to another run", file=path,
-                found=", ".join(f"{key}={found.get(key)}" for key in different),
+                found=", ".join(f"{key}={_told(found.get(key))}" for key in different),
                 expected=", ".join(f"{key}={self.identity[key]}" for key in different),
                 do="run it as it was started, or choose another folder with --results")
 
@@ -111,6 +112,7 @@ def _loaded(path: Path, step: int) -> dict[str, Any]:
     """
     found = "another structure"
     try:
+        check_torch_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         if isinstance(state, dict) and isinstance(state.get("identity"), dict) and (
                 state.get("step") == step):
@@ -123,6 +125,12 @@ def _loaded(path: Path, step: int) -> dict[str, Any]:
         "E-CKPT", "this is no checkpoint of a training", file=path, found=found,
         expected=f"the state after step {step}",
         do="delete this folder to start the run from zero; do not use a stranger's")
+
+
+def _told(value: Any) -> str:
+    """A value of a checkpoint in a message; lists within lists may be longer than memory."""
+    return str(value)[:100] if isinstance(value, str | int | float | None) else (
+        type(value).__name__)
 
 
 def _is_entry(entry: Any) -> bool:

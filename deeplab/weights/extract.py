@@ -16,8 +16,9 @@ import torch
 from deeplab.model.weights import unwrap
 from deeplab.support.errors import CheckpointError
 from deeplab.support.files import atomic_write
+from deeplab.support.torch_file import check_torch_file
 from deeplab.weights.files import unreadable_torch
-from deeplab.weights.safety import check_regular, check_tensors, check_torch_file
+from deeplab.weights.safety import check_regular, check_tensors
 
 
 class StandIn:

@@ -26,10 +26,11 @@ from deeplab.model.weights import model_for, unwrap
 from deeplab.support.errors import CheckpointError, UsageError
 from deeplab.support.files import atomic_write
 from deeplab.support.strict_json import parse
+from deeplab.support.torch_file import check_torch_file
+from deeplab.support.torch_program import MOST_TENSORS, refused
 from deeplab.table.row import PaperRow
 from deeplab.weights.labels import check_labels, labels_of
-from deeplab.weights.safety import (MOST_TENSORS, check_regular, check_tensors, check_torch_file,
-                                    refused)
+from deeplab.weights.safety import check_regular, check_tensors
 
 PUBLISHED_NAME = re.compile(r"deeplabv3_resnet\d+os\d+_[a-z0-9]+\.pth")
 KINDS = ("F16", "BF16", "F32", "F64", "I64")  # of tensors, as safetensors names them

@@ -4,26 +4,19 @@ A file of a thousand bytes may describe a tensor of a terabyte, by a stride of z
 compression or by naming one storage many times; reading it must cost no more than its size.
 """
 
-import contextlib
-import pickletools
 import stat
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 import torch
 from torch import Tensor
 
 from deeplab.support.errors import CheckpointError
-from deeplab.support.zips import TooMany, open_zip
+from deeplab.support.torch_program import MOST_TENSORS, SLACK, refused
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 COUNTER = "num_batches_tracked"  # BatchNorm's, the only integers among the weights of a network
-MOST_TENSORS = 20_000  # a training checkpoint of ResNet-101 with its optimiser has about 2,500
 MOST_DIMENSIONS = 4
-MOST_STEPS = 1_000_000  # of the program that a torch file's structure is
-SLACK = 2 ** 20  # bytes that the tensors of even the smallest file may have
 
 
 def check_regular(path: Path | str) -> None:
@@ -38,54 +31,6 @@ def check_regular(path: Path | str) -> None:
         raise CheckpointError.of("E-CKPT", "this is not a file", file=path,
                                  found=stat.filemode(mode), expected="a regular file",
                                  do="check the path")
-
-
-def check_torch_file(path: Path | str) -> None:
-    """Look at the structure of a torch file, and at no number in it.
-
-    Raises `CheckpointError` (E-WEIGHTS) for a file that is compressed or describes more than a
-    network has, and what `zipfile` and `pickletools` raise for a damaged one.
-    """
-    if not zipfile.is_zipfile(path):
-        with open(path, "rb") as file:
-            _count_steps(path, file, programs=5)  # magic, protocol, system, content, storages
-        return
-    with _members(path) as archive:
-        members = archive.infolist()
-        if any(member.filename.endswith("/constants.pkl") for member in members):
-            raise CheckpointError.of(
-                "E-PICKLE", "the file asks to run code while loading: TorchScript (blocked, "
-                "nothing was run)", file=path, expected="tensors, numbers and text only",
-                do="do not use this file; ask its author for safetensors")
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise refused(path, "compressed members", "a file as torch.save writes it")
-        if sum(member.file_size for member in members) > Path(path).stat().st_size:
-            raise refused(path, f"{len(members):,} members",
-                          "members no larger together than the file")
-        for member in members:
-            if member.filename.endswith("data.pkl"):
-                with archive.open(member) as file:
-                    _count_steps(path, file, programs=1)
-
-
-@contextlib.contextmanager
-def _members(path: Path | str) -> Iterator[zipfile.ZipFile]:
-    try:
-        with open_zip(path, members=MOST_TENSORS) as archive:
-            yield archive
-    except TooMany as error:
-        raise refused(path, str(error), f"at most {MOST_TENSORS:,} members") from error
-
-
-def _count_steps(path: Path | str, file: IO[bytes], *, programs: int) -> None:
-    """Walk through the first `programs` pickles of `file` without running them."""
-    steps = 0
-    for _ in range(programs):
-        for _ in pickletools.genops(file):
-            steps += 1
-            if steps > MOST_STEPS:
-                raise refused(path, f"more than {MOST_STEPS:,} steps to build its content",
-                              f"the weights of a network, at most {MOST_TENSORS:,} tensors")
 
 
 def check_tensors(tensors: Mapping[str, Tensor], path: Path | str) -> None:
@@ -133,9 +78,3 @@ def _wrong_numbers(key: str, value: Tensor) -> str | None:
     if key.endswith("running_var") and (value < 0).any():
         return "a negative variance"
     return None
-
-
-def refused(path: Path | str, found: str, expected: str) -> CheckpointError:
-    """The error (E-WEIGHTS) for a file that no network needs to be."""
-    return CheckpointError.of("E-WEIGHTS", "this file describes more than a network is", file=path,
-                              found=found, expected=expected, do="choose another file")

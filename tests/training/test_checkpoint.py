@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from torch_programs import LISTS, TOO_MUCH, torch_zip
 
 from deeplab.support.errors import CheckpointError
 from deeplab.support.files import read_json, sha256, write_json
@@ -40,6 +41,28 @@ def test_two_are_kept_and_the_newest_is_loaded(folder):
 def test_without_any_there_is_nothing_to_load(tmp_path):
     assert Checkpoints(tmp_path, IDENTITY).load() is None
     assert Checkpoints(tmp_path, IDENTITY).newest == 0
+
+
+def listed(folder, content):
+    """`content` as the only checkpoint, with the digest that it has."""
+    path = folder / "step-0000020.pt"
+    path.write_bytes(content)
+    write_json(folder / "checkpoints.json",
+               [{"step": 20, "file": path.name, "sha256": sha256(path)}])
+
+
+@pytest.mark.parametrize("found", TOO_MUCH)
+def test_a_strangers_checkpoint_takes_no_more_than_it_is(folder, monkeypatch, found):
+    listed(folder, torch_zip(TOO_MUCH[found]))
+    monkeypatch.setattr(torch, "load", None)
+    with pytest.raises(CheckpointError, match="E-CKPT this is no checkpoint(?s:.*)found: (EOF|Ch)"):
+        Checkpoints(folder, IDENTITY).load()
+
+
+def test_an_identity_of_lists_within_lists_is_told_by_its_type(folder):
+    listed(folder, torch_zip(LISTS))
+    with pytest.raises(CheckpointError, match="E-OTHER-RUN(?s:.*)row_id=list"):
+        Checkpoints(folder, IDENTITY).load()
 
 
 def test_300_flipped_bits_and_100_cuts_are_all_noticed(folder):
