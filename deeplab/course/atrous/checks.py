@@ -1,15 +1,17 @@
-"""Checks of lesson 2: padding, Eq. (1), kernels with holes, the rate for a wanted view."""
+"""Checks of lesson 2: padding, Eq. (1), kernels with holes, the rate for a view, a probe."""
 
 import itertools
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from deeplab.course.exercise import SeenCalls, exercise, judged
 from deeplab.model.atrous import atrous_conv1d, field_of_view
 
-KERNEL_SIZE = 3  # of the kernels in exercise 2.4
+KERNEL_SIZE = 3  # of the kernels in exercises 2.4 and 2.5
+SIDE = 17  # cells of the maps that exercise 2.5 probes
 
 
 @exercise("2.1", "The padding grows with the rate, so the map keeps its size.")
@@ -103,3 +105,63 @@ def _rate_for(pixels: int, output_stride: int) -> int:
     """The smallest rate of a 3x3 kernel that spans so many pixels."""
     return next(rate for rate in itertools.count(1)
                 if field_of_view(KERNEL_SIZE, rate) * output_stride >= pixels)
+
+
+@exercise("2.5", "Your probe needs no weights and no rates: it asks the network.")
+def check_seen_cells(attempt: Callable[[nn.Module, int], Tensor]) -> Iterator[str | None]:
+    """Compare `attempt(network, size)` with the cells over which paths of weights lead."""
+    for rates, one_sided in (((2,), False), ((2, 2), False), ((1, 3), False), ((2, 3), True)):
+        network = _probed(rates, one_sided=one_sided)
+        got, wanted = attempt(network, SIDE), _reached(network)
+        case = f"A network of {len(rates)} layer{'s'[:len(rates) > 1]}: "
+        if not isinstance(got, Tensor) or got.shape != wanted.shape or got.dtype != torch.bool:
+            kind = f"{got.dtype} {tuple(got.shape)}" if isinstance(got, Tensor) else repr(got)
+            yield f"Expected a tensor bool ({SIDE}, {SIDE}); got {kind}."
+        if torch.equal(got, wanted):
+            continue
+        rows, columns = (wanted.any(axis).nonzero() for axis in (1, 0))
+        box = torch.zeros_like(wanted)
+        box[rows.min():rows.max() + 1, columns.min():columns.max() + 1] = True
+        if got.all():
+            yield case + ("that is every cell. Ask what the one output in the middle depends on, "
+                          "not what any does; and if you compare outputs, allow for rounding.")
+        if torch.equal(got, box):
+            yield case + "that is the field of view, the box around the taps. What lies between?"
+        if torch.equal(got, wanted.flip(0, 1)):
+            yield case + ("left and right, above and below have changed places: you looked where "
+                          "the middle cell is used, not at what the middle output uses.")
+        surplus, missing = (got & ~wanted).nonzero(), (wanted & ~got).nonzero()
+        if len(surplus):
+            yield case + (f"the output does not change with cell {tuple(surplus[0].tolist())}; "
+                          f"{len(surplus)} of your cells are not seen.")
+        yield case + (f"{len(missing)} of the {int(wanted.sum())} cells seen are missing. A ReLU "
+                      "that gives 0 lets no change through; try many different inputs.")
+
+
+def _probed(rates: tuple[int, ...], *, one_sided: bool) -> nn.Sequential:
+    """Convolutions of these rates with a ReLU between two; shut wherever the input is 0.
+
+    If `one_sided`, kernels have no weights above their middle and on its left.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(sum(rates))
+        layers: list[nn.Module] = []
+        for index, rate in enumerate(rates):
+            c_in, c_out = 6 if index else 1, 6 if index < len(rates) - 1 else 1
+            layers += [nn.Conv2d(c_in, c_out, KERNEL_SIZE, padding=rate, dilation=rate), nn.ReLU()]
+    with torch.no_grad():
+        for layer in layers[::2]:
+            layer.bias.fill_(-0.05)
+            if one_sided:
+                layer.weight[..., 0, :], layer.weight[..., 0] = 0, 0
+    return nn.Sequential(*layers[:-1]).eval()
+
+
+def _reached(network: nn.Sequential) -> Tensor:
+    """From which input cells a path of weights that are not 0 leads to the middle output."""
+    paths = torch.zeros(1, 1, SIDE, SIDE)
+    paths[..., SIDE // 2, SIDE // 2] = 1
+    for layer in reversed(network[::2]):
+        taps = (layer.weight != 0).any(0).any(0).float()[None, None]
+        paths = F.conv_transpose2d(paths, taps, padding=layer.padding, dilation=layer.dilation)
+    return paths[0, 0] > 0

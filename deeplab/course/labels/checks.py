@@ -1,7 +1,7 @@
-"""Checks of lesson 1: raw values to train ids, IoU of each class, mIoU of a set."""
+"""Checks of lesson 1: raw values to train ids, IoU of each class, mIoU of a set and of a stream."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from deeplab.support.void import IGNORE_INDEX
 
 CONFUSION = torch.tensor([[50, 3, 0, 2], [5, 20, 0, 0], [0, 0, 0, 0], [1, 4, 0, 10]])
 STRANGE = 200  # a raw value that no label map knows
+STREAM_CLASSES = 21  # with 20 · 21 + 20, more pairs than a byte can number
 NEAR = 1e-5  # an answer may be worked out in float32
 
 
@@ -95,3 +96,81 @@ def check_set_mean_iou(attempt: Callable[[Sequence[Tensor]], float]) -> str | No
          "matrices first: a class then has one score, however its pixels are spread."),
         (with_zeros, "A class that never occurs has no score; you counted it as 0.")),
         f"Expected {wanted:.2f} per cent; got {got:.2f}.", near=NEAR)
+
+
+@exercise("1.4", "One matrix, a few thousand numbers, however many images go by.")
+def check_streaming_miou(attempt: Callable[[Iterable[tuple[np.ndarray, np.ndarray]], int],
+                                           Iterator[float]]) -> Iterator[str | None]:
+    """Feed images one by one to `attempt(pairs, num_classes)` and look at each score it gives.
+
+    Pairs (label, prediction) have several sizes, one is all void, and the arrays of a pair are
+    overwritten when the next is asked for, as a loader that saves memory does.
+    """
+    images = _images()
+    wanted = _running(images)
+    taken: list[int] = []
+    scores = attempt(_lent(images, taken), STREAM_CLASSES)
+    if not isinstance(scores, Iterator):
+        yield ("Expected a generator: a function that says `yield` once for each image; got "
+               f"{type(scores).__name__}.")
+    got = []
+    for score in scores:
+        got.append(score)
+        if len(taken) > len(got):
+            yield (f"{len(taken)} images were read before score {len(got)} was given. A stream "
+                   "may never end: give a score after each image.")
+    if len(got) != len(images):
+        yield f"{len(images)} images must give {len(images)} scores; got {len(got)}."
+    everything = [_running(images, **mistake) for mistake in (
+        {"counts_void": True}, {"width": np.uint8}, {"is_mean": True}, {"zeros": True})]
+    for number, (one, right) in enumerate(zip(got, wanted, strict=True)):
+        mistakes = [(values[number], sentence) for values, sentence in zip(everything, (
+            "void pixels (label 255) are counted. Leave them out, whatever is predicted there.",
+            "21 * 20 + 20 does not fit into a byte, and labels are bytes. Turn them into int64 "
+            "before you number the pairs.",
+            "that is the mean of the images' own scores. Add to one matrix and score that.",
+            "a class that has not occurred yet has no score; you counted it as 0."), strict=True)]
+        if not math.isnan(right):
+            mistakes.append((right / 100, "per cent, please: 100 times that."))
+        yield judged(one, right, mistakes, f"expected {right:.3f}, got {one:.3f}. Is every image "
+                     "counted before the next is asked for? Its arrays are used again.",
+                     case=f"After image {number + 1}: ", near=NEAR)
+
+
+def _images() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Labels and predictions of several sizes, uint8; the first is all void."""
+    rng = np.random.default_rng(0)
+    images = [(np.full((3, 4), IGNORE_INDEX, np.uint8), np.zeros((3, 4), np.uint8))]
+    for shape, classes in (((8, 6), (0, 3, 20)), ((5, 9), (0, 15)), ((8, 6), (3, 19, 20))):
+        label = rng.choice(np.array(classes, np.uint8), shape)
+        prediction = np.where(rng.random(shape) < 0.7, label, rng.choice((0, 7, 20), shape))
+        label[rng.random(shape) < 0.2] = IGNORE_INDEX
+        images.append((label, prediction.astype(np.uint8)))
+    return images
+
+
+def _lent(images: Sequence[tuple[np.ndarray, np.ndarray]], taken: list[int]
+          ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The pairs one by one, noted in `taken`; each is overwritten before the next is given."""
+    for number, pair in enumerate(images):
+        taken.append(number)
+        label, prediction = (values.copy() for values in pair)
+        yield label, prediction
+        label[:], prediction[:] = 1, 2
+
+
+def _running(images: Sequence[tuple[np.ndarray, np.ndarray]], *, counts_void: bool = False,
+             width: type = np.int64, is_mean: bool = False, zeros: bool = False) -> list[float]:
+    """The score after each image, in per cent: the right one, or with one usual mistake."""
+    total, own, scores = torch.zeros(STREAM_CLASSES, STREAM_CLASSES, dtype=torch.int64), [], []
+    for label, prediction in images:
+        truth = np.where(label == IGNORE_INDEX, 0, label) if counts_void else label
+        pairs = truth.astype(width) * width(STREAM_CLASSES) + prediction
+        counted = pairs[truth != IGNORE_INDEX].astype(np.int64)
+        one = torch.from_numpy(np.bincount(counted, minlength=STREAM_CLASSES ** 2)[
+            :STREAM_CLASSES ** 2]).view_as(total)
+        total = total + one
+        own.append(mean_iou(one))
+        score = 100 * class_iou(total).nan_to_num(0).mean().item() if zeros else mean_iou(total)
+        scores.append(float(np.nanmean(own)) if is_mean and not np.isnan(own).all() else score)
+    return scores

@@ -1,10 +1,13 @@
-"""Checks of lesson 4: offsets reached, the unseen share, conv5's rates, the widest rates."""
+"""Checks of lesson 4: offsets reached, the unseen share, conv5's rates, wide rates, a search."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 from deeplab.course.exercise import exercise, judged
 from deeplab.model.atrous import footprint
 from deeplab.model.backbone import block_rates
+
+Factors = tuple[int, int, int]
 
 
 @exercise("4.1", "You know which cells a chain of kernels looks at.")
@@ -78,3 +81,64 @@ def check_widest(attempt: tuple[int, int, int]) -> str | None:
         return (f"Rates {tuple(attempt)} have no hole, and are {len(paths)} cells wide. Some cells "
                 "are reached in several ways; a wider choice wastes no path.")
     return None
+
+
+@exercise("4.5", "Many factors leave no hole; which of them a network needs, only training tells.")
+def check_multi_grids(attempt: Callable[[tuple[int, ...], int, int], list[Factors]]
+                      ) -> Iterator[str | None]:
+    """Compare `attempt(before, unit, largest)` with a search over all factors a <= b <= c."""
+    for before, unit, largest in (((), 1, 4), ((), 2, 4), ((1, 1), 2, 5), ((1,), 4, 4)):
+        got = attempt(before, unit, largest)
+        wanted = _without_holes(before, unit, largest)
+        case = f"before={before}, unit={unit}, largest={largest}: "
+        if not isinstance(got, list | tuple):
+            yield f"Expected a list of triples such as (1, 2, 4); got {got!r}."
+        found = [tuple(factors) for factors in got]
+        yield _wrong_triples(found, wanted, before, unit, case)
+        if found != wanted:
+            place = next(index for index, pair in enumerate(zip(found, wanted, strict=True))
+                         if len(set(pair)) == 2)
+            one, other = found[place], wanted[place]
+            if sum(one) == sum(other):
+                yield case + (f"{other} stands before {one}: they are equally wide, and then the "
+                              "order is that in which Python sorts tuples.")
+            yield case + (f"widest first: {other} spans {_width(before, unit, other)} cells and "
+                          f"{one} only {_width(before, unit, one)}.")
+
+
+def _wrong_triples(found: list[Factors], wanted: list[Factors], before: tuple[int, ...], unit: int,
+                   case: str) -> str | None:
+    """What is wrong with the triples that were found, but for their order."""
+    if any(list(factors) != sorted(factors) for factors in found):
+        return case + "give each choice once, with its factors in rising order: a <= b <= c."
+    surplus, missing = sorted(set(found) - set(wanted)), sorted(set(wanted) - set(found))
+    if surplus:
+        holes = _holes(before, unit, surplus[0])
+        return case + (f"{surplus[0]} leaves {holes} columns unseen. Its rates are "
+                       f"{(*before, *(unit * factor for factor in surplus[0]))}." if holes else
+                       f"{surplus[0]} has a factor that is too large.")
+    if missing:
+        return case + (f"{missing[0]} is missing: rates "
+                       f"{(*before, *(unit * factor for factor in missing[0]))} leave no hole.")
+    if len(found) > len(wanted):
+        return case + "a triple stands there twice."
+    return None
+
+
+def _without_holes(before: tuple[int, ...], unit: int, largest: int) -> list[Factors]:
+    """All factors a <= b <= c without a hole, widest first, equally wide ones as tuples sort."""
+    triples = itertools.combinations_with_replacement(range(1, largest + 1), 3)
+    return sorted((factors for factors in triples if not _holes(before, unit, factors)),
+                  key=lambda factors: (-sum(factors), factors))
+
+
+def _width(before: tuple[int, ...], unit: int, factors: Factors) -> int:
+    return 1 + 2 * (sum(before) + unit * sum(factors))
+
+
+def _holes(before: tuple[int, ...], unit: int, factors: Factors) -> int:
+    """Columns of the footprint that no path reaches."""
+    offsets = {0}
+    for rate in (*before, *(unit * factor for factor in factors)):
+        offsets = {offset + step for offset in offsets for step in (-rate, 0, rate)}
+    return _width(before, unit, factors) - len(offsets)

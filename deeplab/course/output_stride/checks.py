@@ -1,16 +1,19 @@
-"""Checks of lesson 3: the plan of strides and rates, rate 2 from rate 1, one label per cell."""
+"""Checks of lesson 3: strides and rates, rate 2 from rate 1, one label per cell, a ResNet-18."""
 
+import copy
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torchvision.models import resnet18
 
 from deeplab.course.exercise import SeenCalls, exercise, judged
 from deeplab.model.backbone import stage_plan
 
 STEM = 4  # pixels per cell before conv2
+CLOSE = 1e-4  # of the largest value of a map, between maps that are to agree
 
 
 @exercise("3.1", "Every stride given up doubles the rate of what follows.")
@@ -101,3 +104,63 @@ def _shares_kept(label: np.ndarray, output_stride: int) -> tuple[float, list[tup
          "void. Their other pixels count too, and are lost."),
         (1 - float(right[counted].mean()), "that is the share that is lost."),
     ]
+
+
+@exercise("3.4", "The same weights on four times the rows and columns, and no weight learnt again.")
+def check_stride_8(attempt: Callable[[nn.Module], nn.Module]) -> Iterator[str | None]:
+    """Compare the stages of `attempt(resnet18)` with the untouched network at shared cells."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = resnet18(weights=None).eval()
+        image = torch.randn(1, 3, 96, 64)
+    given = copy.deepcopy(network)
+    got = attempt(given)
+    if not isinstance(got, nn.Module) or not hasattr(got, "layer4"):
+        yield (f"Expected the network with its strides and rates changed; got "
+               f"{type(got).__name__}. Does your function return it?")
+    weights, others = network.state_dict(), got.state_dict()
+    if weights.keys() != others.keys() or not all(
+            torch.equal(weights[key], others[key]) for key in weights):
+        yield ("The weights have changed. Change `stride`, `dilation` and `padding` of the layers "
+               "that are there instead of making new ones.")
+    try:
+        with torch.inference_mode():
+            wanted, maps = _resnet_stages(network, image), _resnet_stages(got.eval(), image)
+    except RuntimeError:
+        yield ("A block cannot add its two ways: they have different sizes. The shortcut of a "
+               "first block, `downsample`, has the stride as well; and at each rate the padding "
+               "must equal the rate.")
+    for name, stride in (("layer1", 4), ("layer2", 8), ("layer3", 8), ("layer4", 8)):
+        size = tuple(-(-side // stride) for side in image.shape[2:])
+        if maps[name].shape[2:] != size:
+            yield (f"{name} has {' x '.join(map(str, maps[name].shape[2:]))} cells for "
+                   f"{image.shape[2]} x {image.shape[3]} pixels; at {stride} pixels per cell it "
+                   f"has {' x '.join(map(str, size))}. Is each padding as large as its rate?")
+        step = wanted[name].shape[2] and maps[name].shape[2] // wanted[name].shape[2]
+        shared = maps[name][..., ::step, ::step]
+        if (shared - wanted[name]).abs().max() > CLOSE * wanted[name].abs().max():
+            yield _why_not_equal(got, name)
+
+
+def _resnet_stages(network: nn.Module, image: Tensor) -> dict[str, Tensor]:
+    """The maps after each of the four stages of torchvision's ResNet, by name."""
+    x = network.maxpool(network.relu(network.bn1(network.conv1(image))))
+    maps = {}
+    for name in ("layer1", "layer2", "layer3", "layer4"):
+        x = maps[name] = getattr(network, name)(x)
+    return maps
+
+
+def _why_not_equal(network: nn.Module, name: str) -> str:
+    """Why a stage of the changed network may not agree with the untouched one."""
+    rates = [layer.dilation[0] for block in getattr(network, name) for layer in
+             (block.conv1, block.conv2)]
+    text = f"{name} has rates {rates} and differs from the untouched network at shared cells. "
+    before = {"layer3": 1, "layer4": 2}.get(name, 1)
+    if set(rates) == {1}:
+        return text + "With all rates 1 its taps stand on neighbours: the naive cure."
+    if rates[0] == 2 * before:
+        return text + ("Its very first convolution still reads the map from before the stride, "
+                       "and so keeps the rate of the stage before.")
+    return text + ("What is the distance between two taps, in cells of the map that each "
+                   "convolution reads?")

@@ -101,3 +101,71 @@ def test_the_smallest_rate_that_spans_is_correct():
 def test_wrong_rates_are_told_what_is_wrong(mistake, message):
     verdict = checks.check_rate_for(mistake)
     assert "not yet" in verdict and message in verdict
+
+
+def seen_cells(network, size, tries=30, of=None, dtype=torch.bool):
+    generator = torch.Generator().manual_seed(1)
+    total = torch.zeros(size, size)
+    for _ in range(tries):
+        x = torch.randn(1, 1, size, size, generator=generator).requires_grad_()
+        out = network(x)[0, 0]
+        (out.sum() if of == "all" else out[size // 2, size // 2]).backward()
+        total += x.grad[0, 0].abs()
+    return (total > 0).to(dtype)
+
+
+def changed_outputs(network, size):
+    """Where an impulse in the middle is felt, over many inputs."""
+    felt = torch.zeros(size, size, dtype=torch.bool)
+    for seed in range(30):
+        x = torch.randn(1, 1, size, size, generator=torch.Generator().manual_seed(seed))
+        other = x.clone()
+        other[..., size // 2, size // 2] += 3
+        felt |= (network(x) != network(other))[0, 0].detach()
+    return felt
+
+
+def box_of(network, size):
+    seen = seen_cells(network, size)
+    rows, columns = (seen.any(axis).nonzero().flatten() for axis in (1, 0))
+    box = torch.zeros_like(seen)
+    box[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1] = True
+    return box
+
+
+def at_zero(network, size):
+    x = torch.zeros(1, 1, size, size, requires_grad=True)
+    network(x)[0, 0, size // 2, size // 2].backward()
+    return x.grad[0, 0] != 0
+
+
+def one_cell_at_a_time(network, size):
+    seen = torch.zeros(size, size, dtype=torch.bool)
+    for seed in range(8):
+        x = 2 * torch.randn(1, 1, size, size, generator=torch.Generator().manual_seed(seed))
+        many = x.repeat(size * size, 1, 1, 1)
+        many.view(size * size, -1).diagonal().add_(5)
+        middle = slice(size // 2, size // 2 + 1)
+        change = (network(many) - network(x))[..., middle, middle]
+        seen |= change.abs().view(size, size) > 1e-5
+    return seen
+
+
+@pytest.mark.parametrize("answer", [seen_cells, one_cell_at_a_time])
+def test_a_probe_of_the_middle_output_is_correct(answer):
+    assert checks.check_seen_cells(answer).startswith("Exercise 2.5: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda network, size: seen_cells(network, size, of="all"), "every cell"),
+    (box_of, "the field of view, the box"),
+    (changed_outputs, "have changed places"),
+    (at_zero, "A ReLU that gives 0"),
+    (lambda network, size: seen_cells(network, size, dtype=torch.float32), "got torch.float32"),
+    (lambda network, size: seen_cells(network, size).sum(), "got torch.int64 ()"),
+    (lambda network, size: seen_cells(network, size).roll(1, 0), "of your cells are not seen"),
+    (lambda network, size: network(torch.zeros(1, 3, size, size)), "raised RuntimeError"),
+])
+def test_wrong_probes_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_seen_cells(mistake)
+    assert "not yet" in verdict and message in verdict

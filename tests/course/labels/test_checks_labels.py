@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from deeplab.course.labels import checks
+from deeplab.evaluation.metrics import confusion_matrix, mean_iou
 
 
 def from_copy(raw, label_map):
@@ -106,4 +108,83 @@ def test_the_score_of_the_summed_matrix_is_correct():
 ])
 def test_wrong_scores_of_a_set_are_told_what_is_wrong(mistake, message):
     verdict = checks.check_set_mean_iou(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
+def matrix_of(label, prediction, classes):
+    return confusion_matrix(prediction, label, num_classes=classes)
+
+
+def streaming(pairs, classes):
+    total = 0
+    for label, prediction in pairs:
+        total = total + matrix_of(label, prediction, classes)
+        yield mean_iou(total)
+
+
+def at_the_end(pairs, classes):
+    matrices = [matrix_of(*pair, classes) for pair in pairs]
+    for count in range(1, len(matrices) + 1):
+        yield mean_iou(sum(matrices[:count]))
+
+
+def means_of_images(pairs, classes):
+    own = []
+    for pair in pairs:
+        own.append(mean_iou(matrix_of(*pair, classes)))
+        yield float(np.nanmean(own)) if not np.isnan(own).all() else math.nan
+
+
+def in_bytes(pairs, classes):
+    total = 0
+    for label, prediction in pairs:
+        numbers = (label * np.uint8(classes) + prediction)[label != 255].astype(np.int64)
+        total = total + torch.from_numpy(np.bincount(numbers, minlength=classes ** 2))
+        yield 100 * ious(total.view(classes, classes)).nanmean().item()
+
+
+def void_as_background(pairs, classes):
+    return streaming(((np.where(label == 255, 0, label), prediction)
+                      for label, prediction in pairs), classes)
+
+
+def with_zeros(pairs, classes):
+    total = 0
+    for pair in pairs:
+        total = total + matrix_of(*pair, classes)
+        yield 100 * ious(total).nan_to_num(0).mean().item()
+
+
+def unmasked(pairs, classes):
+    for label, prediction in pairs:
+        numbers = label.astype(np.int64) * classes + prediction
+        counts = torch.from_numpy(np.bincount(numbers.ravel(), minlength=classes ** 2))
+        yield mean_iou(counts.view(classes, classes))
+
+
+def kept_until_later(pairs, classes):
+    seen = []
+    for pair in pairs:
+        seen.append(pair)
+        yield mean_iou(sum(matrix_of(*one, classes) for one in seen))
+
+
+def test_one_matrix_that_grows_is_correct():
+    assert checks.check_streaming_miou(streaming).startswith("Exercise 1.4: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda pairs, classes: list(streaming(pairs, classes)), "Expected a generator"),
+    (at_the_end, "4 images were read before score 1"),
+    (lambda pairs, classes: iter([1.0]), "must give 4 scores; got 1"),
+    (means_of_images, "the mean of the images' own scores"),
+    (in_bytes, "does not fit into a byte"),
+    (void_as_background, "void pixels"),
+    (with_zeros, "you counted it as 0"),
+    (lambda pairs, classes: (score / 100 for score in streaming(pairs, classes)), "per cent"),
+    (kept_until_later, "Its arrays are used again"),
+    (unmasked, "raised RuntimeError"),
+])
+def test_wrong_streams_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_streaming_miou(mistake)
     assert "not yet" in verdict and message in verdict

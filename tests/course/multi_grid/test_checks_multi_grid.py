@@ -86,3 +86,36 @@ def test_the_widest_rates_are_found_by_search():
 ])
 def test_a_narrow_or_holed_answer_is_told_so(answer, message):
     assert message in checks.check_widest(answer)
+
+
+def has_no_hole(before, unit, factors):
+    rates = (*before, *(unit * factor for factor in factors))
+    return len(offsets(rates)) == 1 + 2 * sum(rates)
+
+
+def multi_grids(before, unit, largest, order=lambda factors: (-sum(factors), factors)):
+    triples = itertools.combinations_with_replacement(range(1, largest + 1), 3)
+    return sorted((one for one in triples if has_no_hole(before, unit, one)), key=order)
+
+
+def test_a_search_over_all_rising_factors_is_correct():
+    assert checks.check_multi_grids(multi_grids).startswith("Exercise 4.5: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda before, unit, largest: multi_grids((), 1, largest), "columns unseen. Its rates are"),
+    (lambda before, unit, largest: multi_grids(before, 1, largest), "columns unseen"),
+    (lambda before, unit, largest: multi_grids(before, unit, largest - 1), "is missing"),
+    (lambda before, unit, largest: multi_grids(before, unit, largest + 1), "too large"),
+    (lambda before, unit, largest: multi_grids(before, unit, largest)[::-1], "widest first"),
+    (lambda before, unit, largest: multi_grids(
+        before, unit, largest, lambda factors: (-sum(factors), factors[::-1])), "equally wide"),
+    (lambda before, unit, largest: [one[::-1] for one in multi_grids(before, unit, largest)],
+     "in rising order"),
+    (lambda before, unit, largest: 2 * multi_grids(before, unit, largest), "stands there twice"),
+    (lambda before, unit, largest: len(multi_grids(before, unit, largest)), "a list of triples"),
+    (lambda before, unit, largest: max([]), "raised ValueError"),
+])
+def test_wrong_searches_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_multi_grids(mistake)
+    assert "not yet" in verdict and message in verdict

@@ -106,3 +106,43 @@ def test_the_share_counted_pixel_by_pixel_is_correct():
 def test_a_wrong_share_is_told_what_is_wrong(mistake, message):
     verdict = checks.check_share_kept(mistake)
     assert "not yet" in verdict and message in verdict
+
+
+def dense(network, *, first=(1, 2), later=(2, 4), shortcut=True, padded=True):
+    """A ResNet-18 at output stride 8; `first` rates of each stage's first convolution."""
+    for stage, start, rate in zip((network.layer3, network.layer4), first, later):
+        for block in stage:
+            for layer in (block.conv1, block.conv2):
+                layer.stride, layer.dilation = (1, 1), (rate, rate)
+                layer.padding = (rate, rate) if padded else layer.padding
+        stage[0].conv1.dilation = (start, start)
+        if padded:
+            stage[0].conv1.padding = (start, start)
+        if shortcut:
+            stage[0].downsample[0].stride = (1, 1)
+    return network
+
+
+def in_training_weights(network):
+    torch.nn.init.ones_(network.fc.weight)
+    return dense(network)
+
+
+def test_a_resnet_18_that_keeps_its_taps_is_correct():
+    assert checks.check_stride_8(dense).startswith("Exercise 3.4: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda network: network, "layer3 has 6 x 4 cells"),
+    (lambda network: dense(network, first=(1, 1), later=(1, 1)), "the naive cure"),
+    (lambda network: dense(network, first=(2, 4)), "keeps the rate of the stage before"),
+    (lambda network: dense(network, later=(2, 2)), "layer4 has rates [2, 2, 2, 2]"),
+    (lambda network: dense(network, shortcut=False), "cannot add its two ways"),
+    (lambda network: dense(network, padded=False), "the padding must equal the rate"),
+    (lambda network: [dense(network)], "Does your function return it"),
+    (in_training_weights, "The weights have changed"),
+    (lambda network: dense(network.layer9), "raised AttributeError"),
+])
+def test_a_wrong_resnet_18_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_stride_8(mistake)
+    assert "not yet" in verdict and message in verdict
