@@ -1,6 +1,7 @@
 """Pictures of lesson 1: the numbers in a label file, a confusion matrix read, scores compared."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,8 +13,8 @@ from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
-from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, figure, finish,
-                                   house_style, picture, side_by_side, subplots)
+from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, classes_by_area,
+                                   figure, finish, house_style, picture, side_by_side, subplots)
 from deeplab.miniature.twins import miniature
 from deeplab.support.plain import figure_text
 from deeplab.support.void import IGNORE_INDEX
@@ -23,19 +24,51 @@ SWELL = 13  # pixels; things grown by half of it are wrong more often than nothi
 BLACK_TEXT = 110  # mean of RGB from which black reads better than white
 
 
-def opening() -> Figure:
+class Answer(NamedTuple):
+    """A prediction (H, W) and its two scores, in per cent."""
+
+    prediction: np.ndarray
+    accuracy: float
+    miou: float
+
+
+def two_answers() -> tuple[Answer, Answer]:
     """Two bad answers to one picture: nothing found, and everything found but swollen."""
-    dataset = SegmentationDataset("voc", miniature("voc"), "val")
-    image, label = dataset[OPENING_IMAGE]
+    dataset = _drawn()
+    label = dataset[OPENING_IMAGE][1]
     things = np.where(label == IGNORE_INDEX, 0, label)
     swollen = cv2.dilate(things, np.ones((SWELL, SWELL), np.uint8))
-    answers = {}
-    for prediction, name in ((np.zeros_like(label), "A"), (swollen, "B")):
-        confusion = confusion_matrix(prediction, label, num_classes=dataset.label_set.num_classes)
-        answers[f"{name}: {pixel_accuracy(confusion):.0f} % of pixels right,\n"
-                f"mIoU {mean_iou(confusion):.0f} %"] = prediction
+    confusions = [confusion_matrix(prediction, label, num_classes=dataset.label_set.num_classes)
+                  for prediction in (np.zeros_like(label), swollen)]
+    nothing, everything = (Answer(prediction, pixel_accuracy(confusion), mean_iou(confusion))
+                           for prediction, confusion in
+                           zip((np.zeros_like(label), swollen), confusions, strict=True))
+    return nothing, everything
+
+
+def opening() -> Figure:
+    """The picture, its label and the two answers with their scores."""
+    dataset = _drawn()
+    image, label = dataset[OPENING_IMAGE]
+    answers = {f"{name}: {one.accuracy:.0f} % of pixels right,\nmIoU {one.miou:.0f} %":
+               one.prediction for name, one in zip("AB", two_answers(), strict=True)}
     return side_by_side({"image\n": image, "label\n": label, **answers}, dataset.label_set,
                         height=2.7)
+
+
+def opening_words() -> str:
+    """What `opening` shows, in words."""
+    dataset = _drawn()
+    found = classes_by_area([dataset[OPENING_IMAGE][1]], dataset.label_set)
+    a, b = two_answers()
+    return (f"A picture of {', '.join(dataset.label_set.classes[index] for index in found)}, its "
+            f"label, and two predictions. A finds nothing: {a.accuracy:.0f} % of the pixels right, "
+            f"mIoU {a.miou:.0f} %. B finds all things, swollen: {b.accuracy:.0f} %, mIoU "
+            f"{b.miou:.0f} %.")
+
+
+def _drawn() -> SegmentationDataset:
+    return SegmentationDataset("voc", miniature("voc"), "val")
 
 
 @house_style

@@ -1,17 +1,26 @@
-"""Pictures of lesson 0: what is asked of a network, and the few cells it answers from."""
+"""Pictures of lesson 0: what is asked of a network, how it learns, the few cells it answers from."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.colours import label_colours, overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import class_legend, house_style, picture, side_by_side, subplots
+from deeplab.figures.plots import (GREY, class_legend, house_style, note, picture, side_by_side,
+                                   subplots)
 from deeplab.miniature.twins import miniature
+from deeplab.support.void import IGNORE_INDEX
 
 OPENING_IMAGES = (3, 14, 13, 44)  # of the drawn VOC's val split: sea, street, room, farm
+NUMBERED = 40  # pixels; smaller pieces of a class get no number
 
 
 @house_style
@@ -22,8 +31,45 @@ def opening() -> Figure:
     fig, axes = subplots(4.4, 2, len(pairs))
     for column, (image, label) in enumerate(pairs):
         picture(axes[0, column], image)
-        picture(axes[1, column], overlay(image, label, dataset.label_set, opacity=0.85))
-    class_legend(fig, [label for _, label in pairs], dataset.label_set, limit=17)
+        picture(axes[1, column], label_colours(label, dataset.label_set))
+        number_pieces(axes[1, column], label)
+    class_legend(fig, [label for _, label in pairs], numbered(dataset.label_set), limit=17)
+    return fig
+
+
+def numbered(label_set: LabelSet) -> LabelSet:
+    """The same label set, its classes named with their numbers: "7 car"."""
+    names = tuple(f"{index} {name}" for index, name in enumerate(label_set.classes))
+    return replace(label_set, classes=names)
+
+
+def number_pieces(axes: Axes, label: np.ndarray, *, background: int = 0) -> None:
+    """Write its number into each larger piece of a class in a label (H, W), where it is widest.
+
+    Some classes have colours that look alike; a number does not depend on colours.
+    """
+    for index in np.unique(label[(label != IGNORE_INDEX) & (label != background)]):
+        count, pieces = cv2.connectedComponents((label == index).astype(np.uint8))
+        for piece in range(1, count):
+            if (pieces == piece).sum() < NUMBERED:
+                continue
+            padded = np.pad((pieces == piece).astype(np.uint8), 1)
+            inner = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+            row, column = np.unravel_index(inner.argmax(), inner.shape)
+            axes.text(column, row, str(index), ha="center", va="center", fontsize=7, color="white",
+                      path_effects=[withStroke(linewidth=1.5, foreground="black")])
+
+
+@house_style
+def losses(values: Sequence[float], *, num_classes: int) -> Figure:
+    """The loss of each step, and the loss of one who gives all classes the same probability."""
+    fig, axes = subplots(2.6, width=7)
+    axes.plot(range(len(values)), values)
+    level = float(np.log(num_classes))
+    axes.axhline(level, color=GREY, linestyle="--", linewidth=1)
+    note(axes, f"all {num_classes} classes alike: {level:.2f}", (len(values) - 1, level), 0, 4,
+         ha="right")
+    axes.set(xlabel="step", ylabel="loss, mean over pixels", ylim=(0, 1.15 * max(*values, level)))
     return fig
 
 

@@ -25,7 +25,7 @@ from deeplab.support.files import atomic_write
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
 EMPTY = '<script id="data" type="application/json">{}</script>'
-FRAME_EXTRA = 200  # pixels of height for buttons and legend
+FRAME_EXTRA = 230  # pixels of height for buttons and legend
 SHOWN_WIDTH = 720  # pixels, about, at which the page shows an image
 
 
@@ -71,22 +71,25 @@ def save(path: Path | str, image: np.ndarray, label: np.ndarray, prediction: np.
 
 def explore(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_set: LabelSet, *,
             alt: str, interactive: bool = False) -> None:
-    """Show the viewer here if `interactive`, else the still picture.
+    """Show the still picture, and above it the viewer if `interactive`.
 
-    The viewer stands in a sandboxed frame and carries the still picture and `alt` along, for
-    programs that show no HTML.
+    The viewer stands in a sandboxed frame. It is not trusted, and so not shown, when a saved
+    notebook is opened again; the still picture is an output of its own, which stays.
     """
     fig = draw(image, label, prediction, label_set)
-    if not interactive:
-        plots.show(fig, alt=alt)
-        return
+    if interactive:
+        _frame(image, label, prediction, label_set, alt)
+    plots.show(fig, alt=alt)
+
+
+def _frame(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_set: LabelSet,
+           alt: str) -> None:
     from IPython.display import display
     height = label.shape[0] * _scale(label.shape[1]) + FRAME_EXTRA
     document = html.escape(page(image, label, prediction, label_set, alt=alt))
     frame = (f'<iframe sandbox="allow-scripts" title="overlay viewer" srcdoc="{document}" '
              f'style="width: 100%; height: {height}px; border: 0"></iframe>')
-    still = base64.b64encode(plots.png(fig)).decode()
-    display({"text/html": frame, "image/png": still, "text/plain": alt}, raw=True)
+    display({"text/html": frame, "text/plain": alt}, raw=True)
 
 
 def runs(label: np.ndarray) -> list[int]:
