@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from deeplab.figures import plots
@@ -65,7 +66,7 @@ def draw(image: np.ndarray, kernels: Sequence[Kernel]) -> Figure:
                      for axis, side in ((0, height), (1, width)))
     pale = (PALENESS * 255 + (1 - PALENESS) * image.astype(np.float32)).astype(np.uint8)
     panel = 9 / len(kernels) if len(kernels) > 1 else 6
-    fig = plots.figure(panel * (bottom - top) / (right - left) + 0.4, width=panel * len(kernels))
+    fig = plots.figure(panel * (bottom - top) / (right - left) + 0.8, width=panel * len(kernels))
     for axes, kernel in zip(np.atleast_1d(fig.subplots(1, len(kernels))), kernels, strict=True):
         axes.imshow(pale, extent=(0, width, height, 0))
         _draw_kernel(axes, kernel, height, width)
@@ -73,6 +74,11 @@ def draw(image: np.ndarray, kernels: Sequence[Kernel]) -> Figure:
         axes.spines[:].set_visible(False)
         axes.set_title(f"stride {kernel.output_stride}, rate {kernel.rate}: "
                        f"{kernel.inside(image)} of 9 inside", loc="center")
+    taps = (Line2D([], [], marker="s", markerfacecolor=ORANGE, markeredgecolor=RED,
+                   linestyle="none", markersize=10, label="tap on the picture"),
+            Line2D([], [], marker="x", color=GREY, linestyle="none", label="tap that reads a zero"),
+            Line2D([], [], color="black", linewidth=1.2, linestyle=":", label="field of view"))
+    fig.legend(handles=taps, loc="outside lower center", ncols=3)
     return fig
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from deeplab.miniature.scenes import Painter
 from deeplab.model.atrous import atrous_conv1d, field_of_view, footprint
 
 PICTURE_SIZE = (384, 512)  # pixels, height and width: that of a usual VOC photograph
+PATHS = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.3, 0.95, 64)))
 AIRFIELD, FARM = 4, 2  # scenes of the drawn VOC: a person under aeroplanes; five animals
 
 
@@ -80,17 +83,19 @@ def footprints(stacks: Sequence[tuple[int, ...]]) -> Figure:
     """The cells that one output of stacked 3x3 kernels looks at, one panel per stack of rates.
 
     Darker cells are reached over more paths; white ones are never looked at. All panels have
-    the scale of the widest.
+    the scale of the widest, and one scale of colours: paths as a share of the middle cell's.
     """
     paths = [footprint(rates).numpy() for rates in stacks]
     reach = max(len(one) for one in paths) / 2
     fig = figure(9 / len(stacks) + 0.5)
     for ax, rates, one in zip(fig.subplots(1, len(stacks)), stacks, paths, strict=True):
         half = len(one) / 2
-        shade = np.where(one > 0, 0.3 + 0.7 * one / one.max(), 0)
-        ax.imshow(shade, cmap="Blues", vmin=0, vmax=1.15, extent=(-half, half, half, -half))
+        share = np.ma.masked_equal(100 * one / one.max(), 0)
+        shown = ax.imshow(share, cmap=PATHS, vmin=0, vmax=100, extent=(-half, half, half, -half))
         ax.set(xlim=(-reach, reach), ylim=(reach, -reach), xticks=[], yticks=[])
         ax.spines[:].set_visible(True)
         ax.set_title(f"rates {', '.join(map(str, rates))}:\n{(one > 0).sum()} of {one.size} cells",
                      loc="center")
+    fig.colorbar(shown, ax=fig.axes, shrink=0.8, label="paths, per cent of the\nmiddle cell's; "
+                 "white: none")
     return fig
