@@ -66,14 +66,14 @@ def draw(image: np.ndarray, kernels: Sequence[Kernel]) -> Figure:
                      for axis, side in ((0, height), (1, width)))
     pale = (PALENESS * 255 + (1 - PALENESS) * image.astype(np.float32)).astype(np.uint8)
     panel = 9 / len(kernels) if len(kernels) > 1 else 6
-    fig = plots.figure(panel * (bottom - top) / (right - left) + 0.8, width=panel * len(kernels))
+    fig = plots.figure(panel * (bottom - top) / (right - left) + 1.0, width=panel * len(kernels))
     for axes, kernel in zip(np.atleast_1d(fig.subplots(1, len(kernels))), kernels, strict=True):
         axes.imshow(pale, extent=(0, width, height, 0))
         _draw_kernel(axes, kernel, height, width)
         axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], facecolor=ZEROS)
         axes.spines[:].set_visible(False)
-        axes.set_title(f"stride {kernel.output_stride}, rate {kernel.rate}: "
-                       f"{kernel.inside(image)} of 9 inside", loc="center")
+        axes.set_title(f"output stride {kernel.output_stride}, rate {kernel.rate}:\n"
+                       f"{kernel.inside(image)} of 9 taps inside", loc="center")
     taps = (Line2D([], [], marker="s", markerfacecolor=ORANGE, markeredgecolor=RED,
                    linestyle="none", markersize=10, label="tap on the picture"),
             Line2D([], [], marker="x", color=GREY, linestyle="none", label="tap that reads a zero"),
