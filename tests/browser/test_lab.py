@@ -76,12 +76,15 @@ def test_lesson_2_explorer_exercise_and_restart(opened):
     lab.write(index, "".join(lab.cells()[index]["source"]).replace("= False", "= True"))
     lab.run(index)
     shown = lab.output(index)
-    assert "rate 6: 9 of 9 taps inside" in shown.inner_text()
-    handle = shown.locator(".widget-slider .noUi-handle").first
-    handle.focus()
-    handle.press("ArrowRight")
-    lab.page.wait_for_function("text => document.body.innerText.includes(text)",
-                               arg="rate 7: 9 of 9")
+    assert "rate 6: 9 of 9 taps inside" in shown.inner_text(), "the still picture's caption"
+    frame = shown.frame_locator("iframe")
+    frame.locator("#rate").press("ArrowRight")
+    assert "rate 7: 9 of 9 taps inside" in frame.locator("#said").inner_text()
+    frame.locator("#view").click(position={"x": 5, "y": 5})
+    assert "rate 7: 4 of 9 taps inside" in frame.locator("#said").inner_text()
+    frame.locator("#view").press("ArrowRight")
+    frame.locator("button", has_text="output stride 8").click()
+    assert "Output stride 8, rate 7: 4 of 9" in frame.locator("#said").inner_text()
     solve, check = lab.find("def my_padding"), lab.find("check_same_padding")
     for answer, verdict in ((WRONG, "not yet"), (RIGHT, "correct")):
         lab.write(solve, answer)

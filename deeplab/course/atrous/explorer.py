@@ -1,11 +1,15 @@
 """The rate explorer: the nine taps of a 3x3 atrous kernel, drawn on a picture (Sec. 3.1).
 
 A filled cell is a tap on the picture; a dashed one lies beside it, where a network reads the
-zeros of its padding. `draw` is a pure function of where the kernel stands.
+zeros of its padding. `draw` is a pure function of where the kernel stands; the page with a slider
+and clicks (`rates.html` beside this file) does the same without kernel, network and library.
 """
 
+import base64
+import html
+import json
 from collections.abc import Sequence
-from importlib.util import find_spec
+from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from deeplab.figures import plots
 from deeplab.figures.plots import GREY, ORANGE, RED, house_style
@@ -20,6 +25,10 @@ from deeplab.model.atrous import check_rate, field_of_view
 
 KERNEL_SIZE = 3
 MAX_RATE = 36  # of ASPP at output stride 8: twice the 18 of Sec. 3.3
+START_RATE, STRIDES = 6, (8, 16)
+MARGIN = 300  # pixels around the picture that the page shows: rate 18 at stride 16 just fits
+FRAME_HEIGHT = 830  # screen pixels
+EMPTY = '<script id="data" type="application/json">{}</script>'
 PALENESS = 0.35  # of the picture, so that cells and taps stand out
 ZEROS = "#e4e4e4"  # what lies beside the picture
 GRID = {"color": "white", "linewidth": 0.4, "alpha": 0.8}
@@ -114,31 +123,29 @@ def strip(image: np.ndarray, rates: Sequence[int] = (6, 12, 18), *,
     return [Kernel(rate, row, column, output_stride) for rate in rates]
 
 
-def explore(image: np.ndarray, *, interactive: bool = False) -> None:
-    """Sliders for rate, place and output stride; without them, a strip of three rates.
+def page(image: np.ndarray) -> str:
+    """The explorer for an image uint8 (H, W, 3) as one HTML document without outside reference."""
+    height, width = image.shape[:2]
+    png = base64.b64encode(plots.encoded(Image.fromarray(image), optimize=True)).decode()
+    content = {"image": f"data:image/png;base64,{png}", "height": height, "width": width,
+               "margin": MARGIN, "strides": STRIDES, "stride": STRIDES[-1], "rate": START_RATE,
+               "maxRate": MAX_RATE, "alt": "A picture with the cells of a map and the nine taps of "
+               "a kernel; the line below says how many of them are inside."}
+    template = files("deeplab.course.atrous").joinpath("rates.html").read_text("utf-8")
+    return template.replace(EMPTY, EMPTY.replace("{}", json.dumps(content)))
 
-    The strip is also what readers without a kernel or without ipywidgets see.
+
+def explore(image: np.ndarray, *, interactive: bool = False) -> None:
+    """Show a strip of three rates, and above it the explorer if `interactive`.
+
+    The explorer stands in a sandboxed frame and needs no kernel. It is not trusted, and so not
+    shown, when a saved notebook is opened again; the strip is an output of its own, which stays.
     """
-    if interactive and find_spec("ipywidgets"):
-        _sliders(image)
-        return
+    if interactive:
+        from IPython.display import display
+        frame = (f'<iframe sandbox="allow-scripts" title="rate explorer" '
+                 f'srcdoc="{html.escape(page(image))}" '
+                 f'style="width: 100%; height: {FRAME_HEIGHT}px; border: 0"></iframe>')
+        display({"text/html": frame, "text/plain": "the rate explorer"}, raw=True)
     kernels = strip(image)
     plots.show(draw(image, kernels), alt=" ".join(one.sentence(image) for one in kernels))
-    if interactive:
-        print("There are no sliders without ipywidgets: pip install ipywidgets")
-
-
-def _sliders(image: np.ndarray) -> None:
-    from ipywidgets import IntSlider, ToggleButtons, interact
-
-    def slider(name: str, value: int, largest: int) -> IntSlider:
-        return IntSlider(value, 1, largest, description=name, continuous_update=False)
-
-    def show(rate: int, row: int, column: int, output_stride: int) -> None:
-        kernel = Kernel(rate, row, column, output_stride)
-        plots.show(draw(image, [kernel]), alt=kernel.sentence(image))
-
-    height, width = image.shape[:2]
-    interact(show, rate=slider("rate", 6, MAX_RATE), row=slider("row", height // 2, height - 1),
-             column=slider("column", width // 2, width - 1),
-             output_stride=ToggleButtons(options=(8, 16), value=16, description="stride"))

@@ -36,11 +36,17 @@ def averaged(values: Tensor, rates: Sequence[int]) -> Tensor:
 
 
 def averages(values: Tensor, triples: Sequence[tuple[int, ...]]) -> Figure:
-    """A map (h, w), and what is left of it after three averages at each triple of rates."""
+    """A map (h, w), and what is left of it after three averages at each triple of rates.
+
+    All panels have one scale of colours, up to the largest average; the map itself exceeds it.
+    """
     height, width = values.shape
     maps = {f"rates {rates}": averaged(values, rates).numpy() for rates in triples}
-    return row_of({"a map": values.numpy(), **maps}, cmap="cividis",
-                  height=9 / (1 + len(triples)) * height / width + 0.5)
+    largest = max(float(one.max()) for one in maps.values())
+    fig = row_of({"a map": values.numpy(), **maps}, cmap="cividis", clim=(0, largest),
+                 height=8.2 / (1 + len(triples)) * height / width + 0.6)
+    fig.colorbar(fig.axes[0].images[0], ax=fig.axes, label="mean", shrink=0.9, extend="max")
+    return fig
 
 
 @house_style
@@ -63,7 +69,7 @@ def path_profiles(chains: Mapping[str, tuple[int, ...]]) -> Figure:
     """How the paths of each chain of rates spread along one axis, in per cent of its paths."""
     fig = figure(1.1 * len(chains) + 0.7)
     reach = max(sum(rates) for rates in chains.values())
-    axes = np.atleast_1d(fig.subplots(len(chains), 1, sharex=True))
+    axes = np.atleast_1d(fig.subplots(len(chains), 1, sharex=True, sharey=True))
     for ax, (name, rates), colour in zip(axes, chains.items(), LINES, strict=False):
         share = path_shares(rates)
         middle = len(share) // 2
@@ -85,11 +91,17 @@ def path_shares(rates: tuple[int, ...]) -> np.ndarray:
 
 @house_style
 def gradients(maps: Mapping[str, Tensor]) -> Figure:
-    """How strongly one output cell depends on each input cell, (h, w) each, by name."""
-    fig = figure(9 / len(maps) + 0.4)
-    for ax, (name, values) in zip(fig.subplots(1, len(maps)), maps.items(), strict=True):
-        shown = np.ma.masked_equal(values.numpy(), 0)
-        ax.pcolormesh(shown, cmap="viridis", vmin=0, edgecolors="#dddddd", linewidth=0.3)
+    """How strongly one output cell depends on each input cell, (h, w) each, by name.
+
+    Each map is shown as a share of its own largest value; white cells are exactly 0.
+    """
+    fig = figure(8 / len(maps) + 0.4)
+    axes = np.atleast_1d(fig.subplots(1, len(maps)))
+    for ax, (name, values) in zip(axes, maps.items(), strict=True):
+        share = np.ma.masked_equal(100 * values.numpy() / float(values.max()), 0)
+        shown = ax.pcolormesh(share, cmap="viridis_r", vmin=0, vmax=100, edgecolors="#dddddd",
+                              linewidth=0.3)
         ax.set(aspect="equal", xticks=(), yticks=())
         ax.set_title(name, loc="center")
+    fig.colorbar(shown, ax=axes, shrink=0.8, label="gradient, per cent of the largest;\nwhite: 0")
     return fig

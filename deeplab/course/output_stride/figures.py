@@ -10,7 +10,7 @@ from deeplab.course.output_stride.resolution import best_prediction, share_right
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, finish, house_style, note,
-                                   row_of, side_by_side, subplots)
+                                   side_by_side, subplots)
 from deeplab.miniature.twins import miniature
 from deeplab.model.backbone import stage_plan
 from deeplab.planning.memory import GIB
@@ -20,14 +20,14 @@ OPENING_IMAGE = 14  # of the drawn VOC's val split: a bicycle, two persons and a
 
 
 def opening() -> Figure:
-    """One drawn street, and the best that any head could say from cells of 8, 16, 32 pixels."""
+    """One drawn street, and what the shares of classes in cells of 8, 16, 32 pixels say of it."""
     dataset = SegmentationDataset("voc", miniature("voc"), "val")
     return best_predictions(*dataset[OPENING_IMAGE], dataset.label_set)
 
 
 def best_predictions(image: np.ndarray, label: np.ndarray, label_set: LabelSet, *,
                      strides: Sequence[int] = (8, 16, 32)) -> Figure:
-    """An image, its label, and the label as maps of each output stride can hold it."""
+    """An image, its label, and the class of the largest upsampled share at each output stride."""
     best = {}
     for stride in strides:
         prediction = best_prediction(label, output_stride=stride,
@@ -74,20 +74,25 @@ def shared_cells(maps: Mapping[int, Tensor], *, channel: int) -> Figure:
     """One channel of the same layer at several output strides, coarsest first.
 
     `maps` holds, by output stride, a feature map (1, C, h, w). Dots mark the cells that the
-    finer maps share with the coarsest.
+    finer maps share with the coarsest. Cells are drawn around the pixels where their kernels
+    stand, the same in all maps, so that shared cells have one place on the page.
     """
     coarsest = max(maps)
     planes = {stride: values[0, channel].numpy() for stride, values in maps.items()}
     low, high = planes[min(maps)].min(), planes[min(maps)].max()
     height, width = planes[coarsest].shape
-    fig = row_of({f"output stride {stride}: {plane.shape[0]} x {plane.shape[1]} cells": plane
-                  for stride, plane in planes.items()},
-                 height=9 / len(maps) * height / width + 0.6, cmap="cividis", clim=(low, high))
-    for ax, (stride, plane) in zip(fig.axes, planes.items(), strict=True):
-        step = coarsest // stride
-        rows, columns = np.mgrid[:plane.shape[0]:step, :plane.shape[1]:step]
-        ax.plot(columns.ravel(), rows.ravel(), "o", color="white", markeredgecolor="black",
-                markersize=5)
+    fig, grid = subplots(7.6 / len(maps) * height / width + 0.8, 1, len(maps))
+    for ax, (stride, plane) in zip(grid, planes.items(), strict=True):
+        rows, columns = plane.shape
+        half = stride / 2
+        shown = ax.imshow(plane, cmap="cividis", vmin=low, vmax=high, extent=(
+            -half, columns * stride - half, rows * stride - half, -half))
+        places = np.mgrid[:height, :width].reshape(2, -1) * coarsest
+        ax.plot(places[1], places[0], "o", color="white", markeredgecolor="black", markersize=5)
+        ax.set(xlim=(-coarsest / 2, width * coarsest), ylim=(height * coarsest, -coarsest / 2))
+        ax.set_title(f"output stride {stride}:\n{rows} x {columns} cells", loc="center")
+        ax.set_axis_off()
+    fig.colorbar(shown, ax=grid, label="value", shrink=0.8)
     return fig
 
 
@@ -97,9 +102,10 @@ def price_bars(macs: Mapping[int, Mapping[str, int]], memory: Mapping[int, int])
     fig, (left, right) = subplots(3.2, 1, 2)
     names = [str(stride) for stride in macs]
     start = np.zeros(len(macs))
-    for part, colour in (("backbone", BLUE), ("aspp", ORANGE), ("aux_classifier", GREEN)):
+    for part, words, colour in (("backbone", "backbone", BLUE), ("aspp", "pyramid", ORANGE),
+                                ("aux_classifier", "auxiliary head", GREEN)):
         values = np.array([macs[stride][part] for stride in macs]) / 1e9
-        left.barh(names, values, left=start, color=colour, label=part)
+        left.barh(names, values, left=start, color=colour, label=words)
         start += values
     for row, total in enumerate(start):
         note(left, f"{total:.0f}", (total, row), 4, 0, va="center")

@@ -1,7 +1,7 @@
 """How much of a label a map of limited resolution can hold, and which pixels are thin.
 
-Two measures that need no network: the best prediction that any head could make from cells of
-a given size, and the pixels of a label that are thin, on which this matters most.
+Two measures that need no network: what the shares of classes in cells of a given size say, and
+the pixels of a label that are thin.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ def best_prediction(label: np.ndarray, *, output_stride: int, num_classes: int) 
     """The prediction from logits that know each cell's true shares of the classes, (H, W).
 
     `label` is (H, W) with 255 = void. Each cell of `output_stride` pixels holds the share of
-    each class in it; the shares are upsampled and compared as logits are. Hardly any head
-    does better from a map as coarse as this.
+    each class in it; the shares are upsampled and compared as logits are. This is no upper
+    limit: logits that are fitted to the label place outlines within cells.
     """
     one_hot = np.stack([label == index for index in range(num_classes)])
     shares = F.avg_pool2d(torch.from_numpy(one_hot)[None].float(), output_stride, ceil_mode=True)

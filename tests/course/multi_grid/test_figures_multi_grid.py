@@ -37,4 +37,6 @@ def test_profiles_and_gradients_have_a_panel_each():
     assert [ax.get_title("left") for ax in fig.axes] == [
         "narrow: 5 cells wide, 0 of them unseen", "wide: 13 cells wide, 6 of them unseen"]
     assert png(fig)
-    assert len(figures.gradients({"a": torch.eye(5), "b": torch.eye(5)}).axes) == 2
+    axes = figures.gradients({"a": torch.eye(5), "b": 3 * torch.eye(5)}).axes
+    assert [ax.collections[0].get_clim() for ax in axes[:2]] == [(0, 100)] * 2, "one scale"
+    assert len(axes) == 3 and "per cent" in axes[2].get_ylabel()
