@@ -1,4 +1,4 @@
-"""Pictures of lesson 0: what is asked of a network, how it learns, from how few cells it answers."""
+"""Pictures of lesson 0: what is asked of a network, how it learns, its few cells."""
 
 from collections.abc import Sequence
 from dataclasses import replace
