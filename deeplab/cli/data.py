@@ -18,7 +18,7 @@ def data() -> None:
 def miniature(dataset: str, data_root: Path | None) -> None:
     """Draw the miniature twin of DATASET ("all" for every one)."""
     from deeplab.data.catalog import get_dataset
-    from deeplab.miniature.scenes import vocabulary
+    from deeplab.miniature.drawing import vocabulary
     from deeplab.miniature.twins import miniature as draw
     for name in vocabulary()["sets"] if dataset == "all" else [get_dataset(dataset).name]:
         say(draw(name, data_root))

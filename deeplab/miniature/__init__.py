@@ -1,1 +1,1 @@
-"""Drawn twins: `scenes` (pictures), `twins`, `stamp` (files), `mark`, `backbone` (training)."""
+"""Drawn twins: `drawing`, `look_alikes`, `scenes`, `twins`, `stamp` (files), `mark`, `backbone`."""

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from deeplab.data.augment import normalize, to_tensor
 from deeplab.data.distortion import draw_distortion, photometric_distortion
-from deeplab.miniature.scenes import portrait, vocabulary
+from deeplab.miniature.drawing import vocabulary
+from deeplab.miniature.scenes import portrait
 from deeplab.model.backbone import ResNet
 from deeplab.profiles import PROFILES
 from deeplab.training.recipe import poly_lr

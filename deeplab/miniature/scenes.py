@@ -4,30 +4,35 @@ A scene is a stack of stuff (sky over buildings over road, wall over floor) with
 very different sizes on it. Every kind of stuff and thing has a colour and a texture, and on
 purpose there are far fewer of these than kinds: a cow, a horse and a dog are blotched brown,
 a cup and a bottle are the same green, a boat, a bird and an aeroplane the same white. Colour
-alone cannot name them; shape, size and surroundings can, which is what a network with a
-large field of view is for. The vocabulary lies in `scenes.json` beside this file.
+alone cannot name them. Shape and size tell most of them apart, and `look_alikes` what neither
+tells. Stuff has fine textures and ones as long as the taps of an atrous kernel are apart.
 """
 
 from __future__ import annotations
 
-import functools
-import json
-from importlib.resources import files
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-CONTRAST = 30  # grey levels by which a texture lightens and darkens its colour
-INSTANCE_SHIFT = 9  # standard deviation of one instance's colour, grey levels
+from deeplab.miniature import look_alikes
+from deeplab.miniature.drawing import draw_shape, paint, vocabulary
+
 GAIN = (0.85, 1.1)  # brightness of a whole picture
 GROUND_REACH = 0.9  # things stand on the lowest layer, their feet at most this far down it
+COARSE = 3  # half of the stuff has a texture this much longer: 14 to 20 pixels, about the 16
+# that the taps of rate 2 at output stride 8, or of rate 1 at 16, lie apart
 
 
-@functools.cache
-def vocabulary() -> dict:
-    """Colours, looks, shapes, things and label sets of `scenes.json`."""
-    text = files("deeplab.miniature").joinpath("scenes.json").read_text(encoding="utf-8")
-    return json.loads(text)
+class Box(NamedTuple):
+    """One thing to draw: what it is, the shape and look it has, where it lies in pixels."""
+
+    kind: str
+    shape: str
+    look: str
+    left: float
+    top: float
+    width: float
+    height: float
 
 
 class Painter:
@@ -42,7 +47,9 @@ class Painter:
         self.spec = self.words["sets"][name]
         self.height, self.width = self.spec["size"]
         self.scenes = list(self.spec["scenes"].values())
+        self.pairs = look_alikes.pairs_of(self.spec)
         self.drawn: dict[str, int] = {}  # how often each kind of thing was drawn so far
+        self.in_common_form: dict[str, int] = {}  # the same of those drawn as their pair is
 
     @property
     def kinds(self) -> list[str]:
@@ -58,15 +65,20 @@ class Painter:
         canvas = np.zeros((self.height, self.width, 3), np.float32)
         kinds = np.zeros((self.height, self.width), np.int32)
         ground = self._paint_layers(canvas, kinds, scene["layers"], rng)
-        chosen = self._choose(scene["things"], rng)
-        places = (rng.permutation(len(chosen)) + rng.random(len(chosen))) / len(chosen)
+        shown = self._choose(scene["things"], rng)
+        alike = look_alikes.choose(self.pairs, scene["things"], shown, self.in_common_form, rng)
+        shown = alike.others(shown) if alike else shown
+        for kind in [*shown, alike.kind] if alike else shown:
+            self.drawn[kind] = self.drawn.get(kind, 0) + 1
+        places = (rng.permutation(len(shown)) + rng.random(len(shown))) / max(1, len(shown))
         boxes = [self._place(kind, ground, place, rng)
-                 for kind, place in zip(chosen, places, strict=True)]
-        for kind, left, top, width, height in sorted(boxes, key=lambda box: box[2] + box[4]):
-            mask = draw_shape(self.words["shapes"][self.words["things"][kind][0]],
-                              (left, top, width, height), (self.height, self.width),
-                              mirrored=bool(rng.integers(2)))
-            self._fill(canvas, kinds, mask, kind, rng)
+                 for kind, place in zip(shown, places, strict=True)]
+        boxes.sort(key=lambda box: box.top + box.height)
+        # What tells a thing in the common form is never hidden: it is drawn last.
+        for box in boxes + (self._company(alike, ground, rng) if alike else []):
+            mask = draw_shape(self.words["shapes"][box.shape], box[3:],
+                              (self.height, self.width), mirrored=bool(rng.integers(2)))
+            self._fill(canvas, kinds, mask, box.kind, rng, look=box.look)
         image = np.clip(canvas * rng.uniform(*GAIN), 0, 255)
         return image.astype(np.uint8), kinds
 
@@ -79,41 +91,56 @@ class Painter:
         for kind, share in layers:
             wave = 0.03 * self.height * np.sin(columns / self.width * rng.uniform(3, 9)
                                                + rng.uniform(0, 6)) if outdoors else 0.0
-            self._fill(canvas, kinds, rows >= top + wave * (top > 0), kind, rng)
+            self._fill(canvas, kinds, rows >= top + wave * (top > 0), kind, rng,
+                       stretch=COARSE if rng.integers(2) else 1)
             start, top = top, top + share * self.height * rng.uniform(0.85, 1.15)
         return start
 
     def _choose(self, things: list[str], rng: np.random.Generator) -> list[str]:
         """Four to six of the things, or all there are: first those drawn least often so far."""
         order = sorted(things, key=lambda kind: self.drawn.get(kind, 0) + 2 * rng.random())
-        chosen = order[: int(rng.integers(4, 7))]
-        for kind in chosen:
-            self.drawn[kind] = self.drawn.get(kind, 0) + 1
-        return chosen
+        return order[: int(rng.integers(4, 7))]
 
-    def _place(self, kind: str, ground: float, place_across: float,
-               rng: np.random.Generator) -> tuple:
-        """(kind, left, top, width, height) in pixels, near things lower and larger.
+    def _place(self, kind: str, ground: float, across: float, rng: np.random.Generator) -> Box:
+        """Where a thing stands, near things lower and larger.
 
-        `place_across` is where the middle lies between the left (0) and right (1) edge.
+        `across` is where the middle lies between the left (0) and right (1) edge.
         """
-        _, smallest, largest, aspect, place = self.words["things"][kind]
+        shape, smallest, largest, aspect, _ = self.words["things"][kind]
         depth = rng.uniform(0, 1)
         height = self.height * (smallest + (largest - smallest) * depth)
         width = min(height * aspect * rng.uniform(0.85, 1.15), 0.9 * self.width)
-        left = place_across * self.width - width / 2
+        top = self._top(kind, height, ground, depth, rng)
+        return Box(kind, shape, kind, across * self.width - width / 2, top, width, height)
+
+    def _top(self, kind: str, height: float, ground: float, depth: float,
+             rng: np.random.Generator) -> float:
+        """The upper edge, in pixels, of something of that height: on the ground, or above it."""
+        place = self.words["things"][kind][4]
         if place == "ground":
-            base = ground + (self.height - ground) * (0.15 + (GROUND_REACH - 0.15) * depth)
-            top = base - height
-        elif place == "sky":
-            top = rng.uniform(0.02, 0.35) * self.height
-        else:
-            top = rng.uniform(0.05, 0.3) * self.height
-        return kind, left, top, width, height
+            reach = 0.15 + (GROUND_REACH - 0.15) * depth
+            return ground + (self.height - ground) * reach - height
+        return rng.uniform(0.02, 0.35) * self.height if place == "sky" else (
+            rng.uniform(0.05, 0.3) * self.height)
+
+    def _company(self, alike: look_alikes.Chosen, ground: float,
+                 rng: np.random.Generator) -> list[Box]:
+        """A thing in the common form of its pair, and its companions far from it."""
+        pair, things = alike.pair, self.words["things"]
+        thing = look_alikes.thing_place([things[kind][3] for kind in pair.companions],
+                                        (self.height, self.width), rng)
+        companion = pair.companions[alike.kind]
+        others = look_alikes.companion_places(thing, things[companion][3], self.width, rng)
+        drawn = [(alike.kind, pair.look, pair.shape, pair.look, thing)] + [
+            (companion, companion, things[companion][0], companion, place) for place in others]
+        return [Box(kind, shape, look, place.middle - place.width / 2,
+                    self._top(stands_as, place.height, ground, rng.uniform(0, 1), rng),
+                    place.width, place.height)
+                for kind, stands_as, shape, look, place in drawn]
 
     def _fill(self, canvas: np.ndarray, kinds: np.ndarray, mask: np.ndarray, kind: str,
-              rng: np.random.Generator) -> None:
-        paint(canvas, mask, kind, rng)
+              rng: np.random.Generator, *, look: str = "", stretch: float = 1) -> None:
+        paint(canvas, mask, look or kind, rng, stretch=stretch)
         kinds[mask] = self.kinds.index(kind)
 
 
@@ -144,68 +171,3 @@ def portrait(kind: str, size: int, rng: np.random.Generator) -> np.ndarray:
         mask = (rows < share) if rng.integers(2) else (rows >= size - share)
     paint(canvas, mask, kind, rng)
     return np.clip(canvas * rng.uniform(*GAIN), 0, 255).astype(np.uint8)
-
-
-def paint(canvas: np.ndarray, mask: np.ndarray, kind: str, rng: np.random.Generator) -> None:
-    """Paint `mask` of a float canvas (H, W, 3) with the colour and texture of `kind`."""
-    words = vocabulary()
-    colour, pattern = words["looks"][kind].split()
-    shade = np.array(words["colours"][colour]) + rng.normal(0, INSTANCE_SHIFT, 3)
-    light = texture(pattern, mask.shape, rng)[mask] * CONTRAST
-    canvas[mask] = shade + light[:, None]
-
-
-def texture(name: str, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A pattern in [-1, 1], float (height, width), with a random period and phase."""
-    rows = np.arange(size[0], dtype=np.float32)[:, None] + np.zeros((1, size[1]), np.float32)
-    columns = np.arange(size[1], dtype=np.float32)[None] + np.zeros((size[0], 1), np.float32)
-    period = rng.uniform(4.5, 6.5)
-    rows, columns = rows + rng.uniform(0, period), columns + rng.uniform(0, period)
-
-    def wave(axis: np.ndarray, length: float = period) -> np.ndarray:
-        return np.sin(2 * np.pi / length * axis)
-
-    if name in ("grain", "blotch"):
-        cell = 2 if name == "grain" else 7
-        noise = rng.normal(size=(-(-size[0] // cell), -(-size[1] // cell))).astype(np.float32)
-        spread = cv2.resize(noise, size[::-1], interpolation=cv2.INTER_LINEAR)
-        return np.sign(spread) if name == "blotch" else np.clip(spread, -1, 1)
-    patterns = {
-        "plain": lambda: np.zeros(size, np.float32),
-        "hstripes": lambda: np.sign(wave(rows)),
-        "vstripes": lambda: np.sign(wave(columns)),
-        "checks": lambda: np.sign(wave(columns) * wave(rows)),
-        "dots": lambda: np.where(wave(columns) + wave(rows) > 0.8, 1, -0.5),
-        "waves": lambda: wave(rows + 2 * np.sin(columns / 5)),
-        "bars": lambda: np.where(wave(columns) > 0.4, 1, -0.6),
-        "windows": lambda: np.where((wave(columns, 2 * period) > 0.3)
-                                    & (wave(rows, 2 * period) > 0.3), -1, 0.5),
-    }
-    return patterns[name]()
-
-
-def draw_shape(parts: list, box: tuple[float, float, float, float], size: tuple[int, int], *,
-               mirrored: bool) -> np.ndarray:
-    """Mask, bool (height, width), of a shape given in unit coordinates, scaled into `box`.
-
-    Parts are "p" polygon (x, y, x, y ...), "e" ellipse (centre, radii), "r" ring (the same
-    and a line width) and "l" line (two ends and a width); widths are fractions of the height.
-    """
-    left, top, width, height = box
-    mask = np.zeros(size, np.uint8)
-
-    def pixels(x: float, y: float) -> tuple[int, int]:
-        return round(left + (1 - x if mirrored else x) * width), round(top + y * height)
-
-    for part, *values in parts:
-        if part == "p":
-            corners = [pixels(x, y) for x, y in zip(values[0][::2], values[0][1::2], strict=True)]
-            cv2.fillPoly(mask, [np.array(corners, np.int32)], 1)
-        elif part == "l":
-            cv2.line(mask, pixels(*values[:2]), pixels(*values[2:4]), 1,
-                     max(1, round(values[4] * height * 0.6)))
-        else:
-            radii = max(1, round(values[2] * width)), max(1, round(values[3] * height))
-            line = max(1, round(values[4] * height * 0.6)) if part == "r" else -1
-            cv2.ellipse(mask, pixels(*values[:2]), radii, 0, 0, 360, 1, line)
-    return mask.astype(bool)

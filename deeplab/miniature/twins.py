@@ -22,8 +22,9 @@ from PIL import Image
 
 from deeplab.data.catalog import LabelSet, get_dataset, stored_as
 from deeplab.data.images import index_png
+from deeplab.miniature.drawing import vocabulary
 from deeplab.miniature.mark import marked
-from deeplab.miniature.scenes import Painter, vocabulary
+from deeplab.miniature.scenes import Painter
 from deeplab.miniature.stamp import STAMP, File, is_whole, refuse_strangers, stamped
 from deeplab.support.errors import UsageError
 from deeplab.support.folders import data_folder, write_folder
@@ -71,7 +72,7 @@ def version() -> str:
     """Twelve hexadecimal digits over everything that a twin is drawn from."""
     here, data = files("deeplab.miniature"), files("deeplab.data")
     code = [without_words(here.joinpath(name).read_text(encoding="utf-8"))
-            for name in ("scenes.py", "twins.py")]
+            for name in ("drawing.py", "look_alikes.py", "scenes.py", "twins.py")]
     tables = [json.loads(path.read_text(encoding="utf-8"))
               for path in (here.joinpath("scenes.json"), data.joinpath("classes.json"))]
     return sha256(json.dumps([code, tables]).encode()).hexdigest()[:12]

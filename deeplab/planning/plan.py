@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplab.data.catalog import DATASETS, find_root, get_dataset, stored_as
-from deeplab.miniature.scenes import vocabulary
+from deeplab.miniature.drawing import vocabulary
 from deeplab.planning.cost import ModelCost, meta_model, model_cost
 from deeplab.planning.gpus import Gpu, get_gpu
 from deeplab.planning.memory import FLOAT, GIB, TrainingMemory, training_memory

@@ -17,7 +17,7 @@ import nbformat
 from toy_training import (KILLED, exit_code, forked, in_child, log_lines, newest_state,
                           newest_step, run_digest, state_digest)
 
-from deeplab.miniature import scenes
+from deeplab.miniature import drawing
 from deeplab.miniature.twins import miniature
 from deeplab.profiles import PROFILES
 from deeplab.runs import fingerprint, run_row
@@ -89,7 +89,7 @@ def slowed(function, pause: float):
 def draw_twins(data_root: Path, names=("voc", "context")) -> Path:
     """Twins of twelve training and three evaluation images for `ROWS`."""
     for name in names:
-        sizes = scenes.vocabulary()["sets"][name]
+        sizes = drawing.vocabulary()["sets"][name]
         before = sizes["train"], sizes["val"]
         sizes.update(train=12, val=3)
         try:

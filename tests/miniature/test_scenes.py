@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from deeplab.data.catalog import DATASETS
-from deeplab.miniature.scenes import Painter, draw_shape, paint, portrait, texture, vocabulary
+from deeplab.miniature.drawing import draw_shape, paint, texture, vocabulary
+from deeplab.miniature.scenes import Painter, portrait
 
 WORDS = vocabulary()
 PATTERNS = sorted({look.split()[1] for look in WORDS["looks"].values()})
@@ -106,7 +107,8 @@ def test_a_picture_has_its_map_of_kinds_and_things_of_very_different_sizes(name)
         there, counts = np.unique(kinds, return_counts=True)
         scene = painter.scenes[number % len(painter.scenes)]
         drawn = {painter.kinds[index] for index in there}
-        assert drawn <= set(scene["things"]) | {kind for kind, _ in scene["layers"]}
+        assert drawn <= (set(scene["things"]) | {kind for kind, _ in scene["layers"]}
+                         | {kind for pair in painter.pairs for kind in pair.companions.values()})
         areas += [count for index, count in zip(there, counts, strict=True)
                   if painter.kinds[index] in scene["things"]]
     assert np.quantile(areas, 0.95) > 5 * np.quantile(areas, 0.05)

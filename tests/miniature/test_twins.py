@@ -16,7 +16,7 @@ from PIL import Image
 from deeplab.data.catalog import DATASETS, SegmentationDataset
 from deeplab.data.images import read_indices
 from deeplab.miniature import twins
-from deeplab.miniature.scenes import vocabulary
+from deeplab.miniature.drawing import vocabulary
 from deeplab.miniature.twins import miniature, with_border, with_void_regions
 from deeplab.support.errors import UsageError
 from deeplab.support.files import write_json
@@ -48,7 +48,7 @@ TREES = {
 }
 DRAW = """
 import json, sys, time
-from deeplab.miniature.scenes import vocabulary
+from deeplab.miniature.drawing import vocabulary
 from deeplab.miniature.twins import miniature
 for name in sys.argv[3:]:
     vocabulary()["sets"][name].update(json.loads(sys.argv[2]))
@@ -272,7 +272,8 @@ def test_a_file_of_somebody_else_survives_when_a_twin_must_be_drawn_anew(tiny, t
 
 def test_the_version_follows_the_drawing_and_not_its_wording(tmp_path, monkeypatch):
     source = Path(twins.__file__).parent
-    for name in ("scenes.py", "twins.py", "scenes.json", "../data/classes.json"):
+    for name in ("drawing.py", "look_alikes.py", "scenes.py", "twins.py", "scenes.json",
+                 "../data/classes.json"):
         (tmp_path / Path(name).name).write_bytes((source / name).read_bytes())
     monkeypatch.setattr(twins, "files", lambda package: tmp_path)
 
@@ -283,12 +284,14 @@ def test_the_version_follows_the_drawing_and_not_its_wording(tmp_path, monkeypat
         return twins.version.__wrapped__()
 
     first = twins.version()
-    assert version_after("scenes.py", "CONTRAST = 30  #", "CONTRAST = 30  # grey,") == first
-    changed = [version_after("scenes.py", "CONTRAST = 30", "CONTRAST = 31"),
+    assert version_after("drawing.py", "CONTRAST = 30  #", "CONTRAST = 30  # grey,") == first
+    changed = [version_after("drawing.py", "CONTRAST = 30", "CONTRAST = 31"),
+               version_after("look_alikes.py", "COMPANIONS = 10", "COMPANIONS = 9"),
+               version_after("scenes.py", "COARSE = 3", "COARSE = 2"),
                version_after("twins.py", "JPEG_QUALITY = 92", "JPEG_QUALITY = 91"),
                version_after("scenes.json", '"colours": {', '"colours": {"new": [1, 2, 3],'),
                version_after("classes.json", '"raw": 20,', '"raw": 21,')]
-    assert len({first, *changed}) == 5
+    assert len({first, *changed}) == 7
 
 
 def test_processes_may_ask_at_once_and_one_draws(tmp_path):
