@@ -1,11 +1,13 @@
-"""Checks of lesson 5: positions with all nine taps, the five branches fused, parameters counted."""
+"""Checks of lesson 5: taps inside, branches fused, parameters counted, a pyramid by hand."""
 
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from deeplab.course.aspp.by_hand import key_mistake, layer_mistake, value_mistake
 from deeplab.course.exercise import exercise, judged
+from deeplab.course.quick import trained_demo_model
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import taps_inside
 from deeplab.table.row import BASE_RATES
@@ -83,3 +85,31 @@ def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], in
              "one 1x1 branch is missing: the point or the image.")),
             f"got {got:,}, expected {wanted:,}.", near=0,
             case=f"{c_in} -> {c_out} channels, rates {rates}, projection {kernel}x{kernel}: ")
+
+
+@exercise("5.4", "Trained weights loaded into your own pyramid, and the map is theirs.")
+def check_pyramid(attempt: Callable[[int, int, tuple[int, ...]], nn.Module]
+                  ) -> Iterator[str | None]:
+    """Load trained weights into `attempt(c_in, c_out, rates)` and compare its map with theirs."""
+    aspp = trained_demo_model("voc_r50_d16", steps=300).aspp.eval()
+    c_in, c_out = aspp.point[0].in_channels, aspp.point[0].out_channels
+    rates = tuple(branch[0].dilation[0] for branch in aspp.atrous)
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(0)
+        x = torch.randn(2, c_in, 7, 9)
+        mine = attempt(c_in, c_out, rates)
+        if not isinstance(mine, nn.Module):
+            yield f"Expected a torch.nn.Module; got {mine!r}."
+        if any(isinstance(module, ASPP) for module in mine.modules()):
+            yield "That holds the package's own ASPP. Build it from layers of torch.nn."
+        yield key_mistake(mine, aspp)
+        mine.load_state_dict(aspp.state_dict())
+        yield layer_mistake(mine, aspp)
+        got = mine.eval()(x.clone())
+        if not isinstance(got, Tensor):
+            yield f"Its forward gives {type(got).__name__}; expected one map (N, c_out, h, w)."
+        yield value_mistake(got, aspp, x)
+        more = attempt(c_in, c_out, (1, 2, 4, 6))
+        if not isinstance(more, nn.Module) or len(more.state_dict()) != len(mine.state_dict()) + 6:
+            yield ("With four rates it has to have one branch more. Make the branches from "
+                   "`rates`, however many there are.")

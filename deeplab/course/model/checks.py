@@ -1,4 +1,4 @@
-"""Checks of lesson 6: the parts assembled, the cost of a convolution, torchvision's names."""
+"""Checks of lesson 6: parts assembled, a convolution's cost, torchvision's names, a profiler."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP as TorchvisionASPP
 
 from deeplab.course.exercise import exercise, judged
+from deeplab.course.model.profiled import Odd, calls, counted, wrong_counts
 from deeplab.evaluation.upsample import upsampled
 from deeplab.model.aspp import ASPP
 from deeplab.model.atrous import field_of_view
@@ -120,3 +121,45 @@ def _name_hint(got: str, wanted: str, ours: ASPP) -> str:
         return ("Their image branch begins with the pooling, which has no weights: its "
                 "convolution is number 1 and its BatchNorm number 2.")
     return f"That place is for another weight; expected {wanted}."
+
+
+@exercise("6.4", "It counts any network of convolutions, and leaves it as it was.")
+def check_profile(attempt: Callable[[nn.Module, Tensor], dict[str, int]]) -> Iterator[str | None]:
+    """Compare `attempt(model, image)` with the calls that an odd network makes."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model, image = Odd().train(), torch.randn(3, 3, 15, 20)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    found = calls(model, image)
+    wanted = counted(found)
+    got = attempt(model, image.clone())
+    if not isinstance(got, dict):
+        yield f"Expected a dictionary, name: multiply-adds; got {got!r}."
+    for name in wanted:
+        if name not in got:
+            yield (f"{name} is missing: {type(model.get_submodule(name)).__name__}"
+                   + (", the network's own name for it; named_modules() gives it." if "." in name
+                      else ". Convolutions and linear layers both multiply."))
+    if "unused" in got:
+        yield "`unused` is never called and costs nothing; leave out what does not run."
+    for name in got:
+        if name not in wanted:
+            yield f"{name} is neither a Conv2d nor a Linear layer."
+    if any(layer._forward_hooks for layer in model.modules()):
+        yield ("The numbers are in, but the network still carries your hooks: each later pass "
+               "would count on. Keep what register_forward_hook gives, and remove() it.")
+    if any(not torch.equal(before[key], value) for key, value in model.state_dict().items()):
+        yield "The pass has changed the running statistics of BatchNorm. Measure in eval mode."
+    if not model.training:
+        yield "The network was in training mode and now is not. Put it back."
+    yield judged(list(got.values()), list(wanted.values()), (
+        (list(counts.values()), sentence) for counts, sentence in wrong_counts(found, len(image))),
+        f"{got} should be {wanted}." if list(got) == list(wanted) else
+        f"Expected the order of the calls, {list(wanted)}; got {list(got)}.", near=0)
+    with torch.random.fork_rng(devices=[]):
+        stages = DeepLabV3(num_classes=5, depth=50, output_stride=16, atrous_rates=(1, 2, 3),
+                           width=1 / 16).eval()
+    again = attempt(stages, torch.zeros(1, 3, 65, 65))
+    yield judged(sum(again.values()), sum(counted(calls(stages, torch.zeros(1, 3, 65, 65)))
+                                          .values()), (), "The odd network is counted rightly, "
+                 "but not a DeepLabV3. Does anything in your code know its layers by name?")

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 
 from deeplab.course.aspp import checks
+from deeplab.model.aspp import ASPP
 
 
 def test_the_share_in_closed_form_is_correct():
@@ -82,4 +84,65 @@ def test_parameters_counted_by_hand_are_correct():
 ])
 def test_wrong_parameters_are_told_what_is_wrong(options, message):
     verdict = checks.check_aspp_parameters(lambda *values: parameters(*values, **options))
+    assert "not yet" in verdict and message in verdict
+
+
+class Pyramid(nn.Module):
+    """Written as a learner would, with the usual mistakes on request."""
+
+    def __init__(self, c_in, c_out, rates, *, bias=False, kernel=3, padded=True, same_rate=False,
+                 relu=True, last_relu=True, order=None, pooled=True, count=None, spread=True):
+        super().__init__()
+        self.order, self.pooled, self.spread = order, pooled, spread
+
+        def unit(channels, kernel=1, rate=1, relu=relu):
+            padding = rate * (kernel // 2) if padded else 0
+            layers = [nn.Conv2d(channels, c_out, kernel, padding=padding, dilation=rate, bias=bias),
+                      nn.BatchNorm2d(c_out)]
+            return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
+
+        self.point = unit(c_in)
+        self.atrous = nn.ModuleList(
+            unit(c_in, 3, 1 if same_rate else rate) for rate in rates[:count])
+        self.image_pooling = unit(c_in)
+        self.project = unit((len(self.atrous) + 2) * c_out, kernel, relu=last_relu)
+
+    def forward(self, x):
+        image = self.image_pooling(x.mean((2, 3), keepdim=True) if self.pooled else x)
+        if self.spread:
+            image = image.expand(-1, -1, *x.shape[2:])
+        maps = [self.point(x), *(branch(x) for branch in self.atrous), image]
+        return self.project(torch.cat([maps[place] for place in self.order or range(len(maps))], 1))
+
+
+def with_mistake(**mistake):
+    return lambda c_in, c_out, rates: Pyramid(c_in, c_out, rates, **mistake)
+
+
+def test_a_pyramid_of_ones_own_takes_the_trained_weights():
+    state = torch.get_rng_state()
+    assert checks.check_pyramid(Pyramid).startswith("Exercise 5.4: correct.")
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (with_mistake(bias=True), "point.0.bias: these convolutions have no bias"),
+    (with_mistake(count=2), "The trained weights have atrous.2.0.weight"),
+    (with_mistake(kernel=1), "project.0.weight has shape (64, 320, 1, 1)"),
+    (with_mistake(same_rate=True), "atrous.1.0 has rate 1, expected 2"),
+    (with_mistake(padded=False), "atrous.0.0 is padded by (0, 0)"),
+    (with_mistake(order=(4, 0, 1, 2, 3)), "image-level branch stands first"),
+    (with_mistake(order=(0, 3, 2, 1, 4)), "falling order"),
+    (with_mistake(last_relu=False), "The projection ends without ReLU"),
+    (with_mistake(relu=False), "The branches end without ReLU"),
+    (with_mistake(pooled=False), "second 1x1 branch"),
+    (with_mistake(order=(1, 0, 2, 3, 4)), "Compare branch by branch"),
+    (lambda c_in, c_out, rates: Pyramid(c_in, c_out, (1, 2, 3)), "With four rates"),
+    (with_mistake(spread=False), "raised RuntimeError"),
+    (lambda c_in, c_out, rates: ASPP(c_in=c_in, c_out=c_out, atrous_rates=rates), "own ASPP"),
+    (lambda c_in, c_out, rates: nn.Conv2d(c_in, c_out, 1), "36 keys are missing, 2 too many"),
+    (lambda *given: None, "Expected a torch.nn.Module"),
+])
+def test_a_wrong_pyramid_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_pyramid(mistake)
     assert "not yet" in verdict and message in verdict

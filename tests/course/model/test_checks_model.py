@@ -3,8 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from deeplab.course.model import checks
+from deeplab.course.model.profiled import Odd, calls, counted
 from deeplab.evaluation.upsample import upsampled
 from deeplab.model.atrous import field_of_view
 
@@ -102,3 +104,77 @@ def test_a_check_leaves_the_random_state_alone():
     checks.check_full_size_logits(assembled)
     checks.check_our_name(our_name)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def profile(model, image, *, kinds=(nn.Conv2d, nn.Linear), remove=True, evaluate=True, back=True,
+            add=True, macs=None, children=False, also_unused=False):
+    found, hooks, was_training = {}, [], model.training
+
+    def note(name):
+        def hook(layer, inputs, output):
+            work = (macs or own_macs)(layer, inputs[0], output)
+            found[name] = work + (found.get(name, 0) if add else 0)
+        return hook
+
+    for name, layer in model.named_children() if children else model.named_modules():
+        if isinstance(layer, kinds):
+            hooks.append(layer.register_forward_hook(note(name)))
+            if also_unused:
+                found[name] = 0
+    with torch.no_grad():
+        (model.eval() if evaluate else model)(image)
+    model.train(was_training and back)
+    for hook in hooks if remove else ():
+        hook.remove()
+    return found
+
+
+def own_macs(layer, x, y):
+    return y[0].numel() * layer.weight[0].numel()
+
+
+def test_a_profiler_with_hooks_is_correct():
+    state = torch.get_rng_state()
+    assert checks.check_profile(profile).startswith("Exercise 6.4: correct.")
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_odd_network_is_counted_by_hand():
+    found = counted(calls(Odd(), torch.zeros(1, 3, 15, 20)))
+    cells = 8 * 10
+    assert found == {"stem": cells * 8 * 3 * 9, "body.0": cells * 8 * 2 * 9,
+                     "shared": 2 * cells * 8 * 8, "head": 8 * 5}
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"kinds": nn.Conv2d}, "head is missing: Linear. Convolutions and linear layers"),
+    ({"children": True}, "body.0 is missing: Conv2d, the network's own name"),
+    ({"also_unused": True}, "`unused` is never called"),
+    ({"kinds": (nn.Conv2d, nn.Linear, nn.BatchNorm2d)}, "neither a Conv2d nor a Linear"),
+    ({"remove": False}, "remove() it"),
+    ({"evaluate": False}, "Measure in eval mode"),
+    ({"back": False}, "Put it back"),
+    ({"add": False}, "called twice"),
+    ({"macs": lambda layer, x, y: y.numel() * layer.weight[0].numel()}, "whole batch of 3"),
+    ({"macs": lambda layer, x, y: 2 * own_macs(layer, x, y)}, "flops"),
+    ({"macs": lambda layer, x, y: own_macs(layer, x, y) * getattr(layer, "groups", 1)}, "4 groups"),
+    ({"macs": lambda layer, x, y: own_macs(layer, x, y) // y[0, 0].numel() * x[0, 0].numel()},
+     "cells that come out"),
+    ({"macs": lambda layer, x, y: layer.weight.numel()}, "These are weights"),
+    ({"macs": lambda layer, x, y: own_macs(layer, x, y) + 1}, "should be"),
+    ({"macs": lambda layer, x, y: layer.bias.numel()}, "raised AttributeError"),
+])
+def test_a_wrong_profiler_is_told_what_is_wrong(options, message):
+    verdict = checks.check_profile(lambda *given: profile(*given, **options))
+    assert "not yet" in verdict and message in verdict
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda model, image: None, "Expected a dictionary"),
+    (lambda model, image: dict(reversed(profile(model, image).items())), "order of the calls"),
+    (lambda model, image: profile(model, image) if isinstance(model, Odd) else {},
+     "not a DeepLabV3"),
+])
+def test_a_profiler_that_gives_something_else_is_told(mistake, message):
+    verdict = checks.check_profile(mistake)
+    assert "not yet" in verdict and message in verdict
