@@ -1,17 +1,20 @@
-"""Pictures of lesson 5: taps that leave the map, and what the two pyramids cost."""
+"""Pictures of lesson 5: the pyramid as boxes, taps that leave the map, what pyramids cost."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
-from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, RED, SKY, figure, finish,
-                                   house_style, note, picture, subplots)
+from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, PINK, RED, SKY, figure,
+                                   finish, house_style, note, picture, subplots)
 from deeplab.miniature.scenes import Painter
 from deeplab.model.atrous import taps_inside
 from deeplab.table.row import BASE_RATES
 
+WORDS = {"point": "1x1", "atrous": "3x3, three rates", "image_pooling": "image level",
+         "project": "projection"}  # the names of ASPP's parts in the program, in words
 SCENE = 1  # of the drawn VOC: a station, with a bicycle in front of a train
 COUNTS = (1, 2, 4, 6, 9)  # taps that can be inside a square map
 COUNT_COLOURS = ListedColormap(("#fde725", "#7ad151", "#22a884", "#2a788e", "#443983"))
@@ -43,6 +46,37 @@ def opening(rates: Sequence[int] = BASE_RATES, *, output_stride: int = 16) -> Fi
         margin = max(BASE_RATES) * output_stride - side // 2 + 2 * output_stride
         ax.set(xlim=(-margin, side + margin), ylim=(side + margin, -margin))
         ax.set_title(f"rate {rate}: {inside.sum()} of 9 taps inside", loc="center")
+    return fig
+
+
+@house_style
+def diagram(rates: Sequence[int] = BASE_RATES, *, channels: int = 512) -> Figure:
+    """ASPP as boxes: one map, five branches side by side, their concatenation, one map again."""
+    branches = [("1x1", SKY), *((f"3x3, rate {rate}", ORANGE) for rate in rates),
+                ("mean of the map, 1x1,\nspread over all cells", GREEN)]
+    fig, axes = subplots(3.4)
+    rows = np.linspace(4, 0, len(branches))
+
+    def box(x: float, y: float, width: float, height: float, text: str, colour: str) -> None:
+        axes.add_patch(FancyBboxPatch((x, y - height / 2), width, height, facecolor=colour,
+                                      edgecolor="black", boxstyle="round,pad=0.02"))
+        axes.text(x + width / 2, y, text, ha="center", va="center")
+
+    def arrow(start: tuple[float, float], end: tuple[float, float]) -> None:
+        axes.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "black"})
+
+    box(0, 2, 1.3, 1.2, "conv5\n2048 channels", "white")
+    for (text, colour), row in zip(branches, rows, strict=True):
+        box(2.1, row, 2.3, 0.75, text, colour)
+        arrow((1.35, 2), (2.05, row))
+        arrow((4.45, row), (5.05, row))
+        axes.text(4.72, row + 0.1, f"{channels}", ha="center", va="bottom")
+    box(5.1, 2, 1.35, 4.8, f"side by side\nin channels:\n{len(branches)} · {channels}\n"
+        f"= {len(branches) * channels}", "white")
+    arrow((6.5, 2), (6.9, 2))
+    box(6.95, 2, 1.5, 1.2, f"projection 3x3\n{channels} channels", PINK)
+    axes.set(xlim=(-0.1, 8.6), ylim=(-0.6, 4.6))
+    axes.set_axis_off()
     return fig
 
 
@@ -88,7 +122,8 @@ def parameter_bars(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     names, start = list(counts), np.zeros(len(counts))
     for part, colour in zip(next(iter(counts.values())), LINES, strict=False):
         values = np.array([counts[name][part] for name in names]) / 1e6
-        axes.barh(names, values, left=start, color=colour, edgecolor="white", label=part)
+        axes.barh(names, values, left=start, color=colour, edgecolor="white",
+                  label=WORDS[part])
         start += values
     for row, total in enumerate(start):
         note(axes, f"{total:.1f}", (total, row), 4, 0, va="center")

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from deeplab.course.real_picture import RealPicture
+from deeplab.data.colours import overlay
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
 from deeplab.figures.plots import png, show, side_by_side
 from deeplab.figures.run import error_map
@@ -20,6 +22,9 @@ from deeplab.model.aspp import ASPP
 from deeplab.model.network import DeepLabV3
 from deeplab.runs.experiment import Experiment
 from deeplab.support.errors import UsageError
+
+HOW = ("Click a branch to switch it off or on; drag the slider for another image. By keyboard: Tab "
+       "to a button and Space, or Tab to the slider and the arrow keys.")
 
 
 def branch_names(aspp: ASPP) -> list[str]:
@@ -83,41 +88,67 @@ def strip(experiment: Experiment, model: DeepLabV3, *, number: int) -> Figure:
     for on in one_off(len(names)):
         prediction, miou = mixed_prediction(experiment, model, number, on)
         off = next(compress(names, (not is_on for is_on in on)), None)
-        shown[f"{f'without {off}' if off else 'all five branches'}: {miou:.0f} %"] = prediction
-    return side_by_side(shown, experiment.config.label_set, height=3.9, rows=2)
+        title = f"without {off}" if off else "all five branches"
+        shown[f"{title}\n{miou:.0f} % mIoU"] = prediction
+    return side_by_side(shown, experiment.config.label_set, height=4.4, rows=2)
+
+
+def photo_strip(found: RealPicture) -> Figure:
+    """A photograph labelled by a published network with all branches, and without each of them.
+
+    There is no label to score by; the titles say how much of the picture stays as it was.
+    """
+    aspp = found.network.model.aspp
+    label_set = found.network.config.label_set
+    names, shown = branch_names(aspp), {
+        "photograph\n": found.image,
+        "and its classes\n": overlay(found.image, found.prediction, label_set)}
+    for on in one_off(len(names)):
+        with mixed(aspp, on):
+            prediction = found.network.predict(found.image)
+        off = next(compress(names, (not is_on for is_on in on)), None)
+        same = 100 * (prediction == found.prediction).mean()
+        title = f"without {off}\n{same:.0f} % the same" if off else "all five branches\n"
+        shown[title] = prediction
+    return side_by_side(shown, label_set, height=4.4, rows=2)
 
 
 def explore(experiment: Experiment, model: DeepLabV3, *, number: int = 0,
             interactive: bool = False) -> None:
-    """Five switches and an image chooser around `draw`; without them, the strip.
+    """The strip, and on request below it five switches and an image chooser around `draw`.
 
-    The strip is also what readers without a kernel or without ipywidgets see.
+    The strip is a picture of its own, so that it is there after the notebook was saved and
+    opened again, without a kernel and without ipywidgets.
     """
-    if interactive and find_spec("ipywidgets"):
-        _switches(experiment, model, number)
-        return
     names = ", ".join(branch_names(model.aspp))
     show(strip(experiment, model, number=number),
          alt=f"Image {number}, its label, the prediction, and that without each of: {names}.")
-    if interactive:
+    if not interactive:
+        return
+    if find_spec("ipywidgets"):
+        _switches(experiment, model, number)
+    else:
         print("There are no switches without ipywidgets: pip install ipywidgets")
 
 
 def _switches(experiment: Experiment, model: DeepLabV3, number: int) -> None:
     """One button per branch, a slider for the image, and the picture that they ask for."""
     from IPython.display import display
-    from ipywidgets import HBox, Image, IntSlider, ToggleButton, VBox
+    from ipywidgets import HBox, HTML, Image, IntSlider, Layout, ToggleButton, VBox
 
-    buttons = [ToggleButton(value=True, description=name) for name in branch_names(model.aspp)]
+    buttons = [ToggleButton(value=True) for _ in branch_names(model.aspp)]
     chooser = IntSlider(number, 0, len(experiment.eval_set) - 1, description="image",
-                        continuous_update=False)
+                        continuous_update=False, layout=Layout(width="600px"))
     shown = Image(format="png")
 
     def redraw(_: object = None) -> None:
+        for button, name in zip(buttons, branch_names(model.aspp), strict=True):
+            button.description = f"{name}: {'on' if button.value else 'off'}"
+            button.icon = "check" if button.value else "times"
         on = [button.value for button in buttons]
         shown.value = png(draw(experiment, model, number=chooser.value, on=on))
 
     for control in (*buttons, chooser):
         control.observe(redraw, names="value")
     redraw()
-    display(VBox([HBox(buttons), chooser, shown]))
+    display(VBox([HTML(HOW), HBox(buttons), chooser, shown]))

@@ -1,11 +1,17 @@
-"""Checks of lesson 7: the ids of trainaug, the shares of classes, padding in the middle."""
+"""Checks of lesson 7: ids of trainaug, shares of classes, padding, the entry of new data."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from deeplab.course.datasets.new_dataset import (CLASSES, NAME, NOT_ANNOTATED, SPLITS, UNSURE,
+                                                 masks, new_dataset)
 from deeplab.course.exercise import exercise, judged
 from deeplab.data.augment import pad_center
+from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.labelset import LabelSet, parse_label_set
+from deeplab.support.errors import DataError, UsageError
 from deeplab.support.void import IGNORE_INDEX
 
 VOC_TRAIN, VOC_VAL = ["2007_3", "2007_1", "2008_9"], ["2007_2", "2008_4"]
@@ -122,3 +128,48 @@ def _image_mistake(got: np.ndarray, wanted: np.ndarray) -> str | None:
         return ("the border of the image is not 0. The image is normalised, so that 0 is the mean "
                 "colour.")
     return "the image does not lie where its label lies."
+
+
+@exercise("7.4", "One file like this, and every command of the package knows the dataset.")
+def check_entry(attempt: dict[str, Any]) -> Iterator[str | None]:
+    """Read all of the new dataset by the entry `attempt`, and compare it with what was drawn."""
+    try:
+        labels = parse_label_set(NAME, attempt, "my_entry")
+        found = {split: SegmentationDataset(labels, new_dataset(), split) for split in SPLITS}
+    except UsageError as error:
+        yield f"The package refuses the entry: {error.line}"
+    except DataError as error:
+        yield f"The entry is of the right form, but finds no files: {error.line}"
+    for split, (folder, count) in SPLITS.items():
+        if len(found[split]) != count:
+            yield f"{split} has {len(found[split])} pictures; in {folder} there are {count}."
+    for value in (NOT_ANNOTATED, UNSURE):
+        if value in labels.raw_values:
+            yield (f"{value} is a class in your entry, {labels.classes[labels.label_map[value]]}; "
+                   "nobody said what such pixels are: they can neither be learnt nor judged.")
+    for split in SPLITS:
+        for index, mask in enumerate(masks(split)):
+            yield _value_mistake(labels, np.unique(mask), found[split].samples[index].label)
+    for value, (name, colour) in CLASSES.items():
+        train_id = labels.label_map[value]
+        if labels.classes[train_id] != name:
+            yield f"Value {value} is {name}, not {labels.classes[train_id]}."
+        if labels.palette[train_id] != colour:
+            turned = labels.palette[train_id] == colour[::-1]
+            yield (f"{name} has the colour {list(labels.palette[train_id])} in your entry"
+                   + (": red and blue have changed places." if turned else
+                      "; each two digits of the hexadecimal number are one of its three values."))
+    if sorted(labels.ignored) != [NOT_ANNOTATED, UNSURE] or len(labels.classes) != len(CLASSES):
+        extra = {*labels.label_map} - {*CLASSES, NOT_ANNOTATED, UNSURE}
+        yield (f"The entry allows {', '.join(map(str, sorted(extra)))}, which nobody has written: "
+               "a damaged mask would go unnoticed.")
+
+
+def _value_mistake(labels: LabelSet, values: np.ndarray, file: str) -> str | None:
+    """What an entry says wrongly of the raw values that occur in a file."""
+    for value in values.tolist():
+        if value not in labels.label_map:
+            return f"{file} holds the value {value}, which your entry does not know."
+        if value in CLASSES and value in labels.ignored:
+            return f"{value} ({CLASSES[value][0]}) is ignored in your entry; it is a class."
+    return None

@@ -5,18 +5,21 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from deeplab.data import augment, distortion, resample
 from deeplab.data.catalog import DATASETS, SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure, house_style,
-                                   picture, side_by_side, subplots)
+                                   picture, pictures_in_a_row, subplots)
 from deeplab.miniature.stamp import STAMP
 from deeplab.miniature.twins import miniature
 from deeplab.support.plain import figure_text
+from deeplab.support.void import IGNORE_INDEX
 
 OPENING_IMAGES = {"voc": 2, "ade20k": 0, "cityscapes": 1, "context": 2, "context59": 2}
+RED_RGB, BLACK_RGB = (213, 0, 0), (0, 0, 0)  # of values that were invented
 PAPER = "#eeeeee"  # behind pictures that do not fill their panel
 Pair = tuple[np.ndarray, np.ndarray]  # image uint8 (H, W, 3) and label (H, W)
 
@@ -48,11 +51,33 @@ def folder_tree(root: Path, *, shown: int = 1, depth: int = 0) -> str:
     return "\n".join([*lines, *(indent + name for name in names)])
 
 
-def resized_labels(labels: Mapping[str, np.ndarray], label_set: LabelSet) -> Figure:
-    """The same label several ways, (H, W) each, by title, with the classes that occur in all."""
-    return side_by_side({
-        f"{title}: {len(classes_by_area([label], label_set))} classes": label
-        for title, label in labels.items()}, label_set, height=3.2)
+def invented(label: np.ndarray, true: np.ndarray, label_set: LabelSet
+             ) -> tuple[np.ndarray, np.ndarray]:
+    """Where an interpolated label (H, W) holds no class at all, and where one that is not there.
+
+    `true` is the same label without interpolation, which says what is there.
+    """
+    no_class = (label >= label_set.num_classes) & (label != IGNORE_INDEX)
+    return no_class, ~no_class & ~np.isin(label, np.unique(true))
+
+
+@house_style
+def resized_labels(nearest: np.ndarray, bilinear: np.ndarray, label_set: LabelSet) -> Figure:
+    """One label (H, W) enlarged in two ways, and which values the second way has invented."""
+    no_class, wrong = invented(bilinear, nearest, label_set)
+    fig, axes = subplots(3.4, 1, 3)
+    known = np.where(no_class, IGNORE_INDEX, bilinear)
+    pictures_in_a_row(axes[:2], {
+        f"nearest: {len(classes_by_area([nearest], label_set))} classes": nearest,
+        f"bilinear: {len(classes_by_area([known], label_set))} classes": known}, label_set)
+    faults = np.full((*bilinear.shape, 3), 235, np.uint8)
+    faults[no_class], faults[wrong] = RED_RGB, BLACK_RGB
+    picture(axes[2], faults, "invented by bilinear")
+    class_legend(fig, [nearest, known], label_set)
+    axes[2].legend(handles=[Patch(color=np.array(colour) / 255, label=text) for colour, text in (
+        (RED_RGB, "no class"), (BLACK_RGB, "absent class"))], loc="upper right",
+        frameon=True, handlelength=1)
+    return fig
 
 
 def counted_shares(dataset: SegmentationDataset) -> np.ndarray:

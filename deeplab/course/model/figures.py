@@ -65,9 +65,9 @@ def piece_bars(found: Mapping[str, Piece]) -> Figure:
     names = list(found)
     colours = [next(COLOURS[key] for key in COLOURS if name.startswith(key)) for name in names]
     fig = figure(3.9)
-    columns = (("parameters, millions", [one.parameters / 1e6 for one in found.values()], "%.1f"),
+    columns = (("parameters, millions", [one.parameters / 1e6 for one in found.values()], "%.3g"),
                ("uses of a weight per image", [one.uses for one in found.values()], "%d"),
-               ("multiply-adds, billions", [one.macs / 1e9 for one in found.values()], "%.1f"))
+               ("multiply-adds, billions", [one.macs / 1e9 for one in found.values()], "%.3g"))
     for ax, (text, values, form) in zip(fig.subplots(1, 3, sharey=True), columns, strict=True):
         bars = ax.barh(names, values, color=colours)
         ax.bar_label(bars, fmt=form, padding=3)

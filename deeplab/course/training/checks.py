@@ -1,12 +1,16 @@
-"""Checks of lesson 8: a loss with void, the poly schedule, running statistics."""
+"""Checks of lesson 8: a loss with void, the poly schedule, running statistics, a mended loop."""
 
+import copy
 from collections.abc import Callable, Iterator
+from itertools import combinations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from deeplab.course.exercise import exercise, judged
+from deeplab.course.training.broken_loop import BUGS, Batches, Curves, mended_training
+from deeplab.model.network import Logits
 from deeplab.support.void import IGNORE_INDEX
 from deeplab.training.recipe import poly_lr
 
@@ -100,3 +104,70 @@ def check_running(attempt: Callable[..., tuple[Tensor, Tensor]]) -> Iterator[str
              "divided by n - 1: torch.var's default.")),
             f"Channel 0: expected {kind} {wanted[0]:.4f}, got {value[0]:.4f}. Each channel has "
             "one, over all images, rows and columns.", near=1e-5)
+
+
+SYMPTOMS = {  # of each bug that may be left, without its cure
+    "gradients": "The steps still get longer and longer: print the norm of a weight's `.grad` "
+                 "before each step, and ask what is in it.",
+    "mode": "From step 6 on the network trains unlike before: print `model.training` at each step.",
+    "void": "A network that knows its images by heart still calls their borders by the name of the "
+            "last class: print `label.unique()` and `known.unique()`."}
+
+
+class Tiny(nn.Module):
+    """A network of four layers, for a training that takes no time: BatchNorm among them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6),
+                                    nn.ReLU(), nn.Conv2d(6, 4, 1))
+
+    def forward(self, image: Tensor) -> Logits:
+        """Logits of 4 classes at half the resolution."""
+        return Logits(self.layers(image), None)
+
+
+@exercise("8.4", "Three bugs, none of which raised anything, found by what they do.")
+def check_training(attempt: Callable[[nn.Module, Batches, float], Curves]) -> Iterator[str | None]:
+    """Compare the weights after `attempt(model, batches, base_lr)` with those of a sound loop."""
+    model, batches, base_lr = *_small_task(), 0.05
+
+    def outcome(train: Callable, **options: object) -> tuple[Tensor, object]:
+        network = copy.deepcopy(model)
+        given = [(image.clone(), label.clone()) for image, label in batches]
+        curves = train(network, given, base_lr, **options)
+        return torch.cat([value.flatten().double() for value in network.state_dict().values()
+                          if value.is_floating_point()]), curves
+
+    wanted, (losses, scores) = outcome(mended_training)
+    got, curves = outcome(attempt)
+    untrained, _ = outcome(lambda *given: ([], []))
+    if torch.equal(got, untrained):
+        yield "The model is as it was. Train the one that you are given, in place."
+    for count in range(1, 1 + len(BUGS)):
+        for left in combinations(BUGS, count):
+            if torch.allclose(got, outcome(mended_training, bugs=frozenset(left))[0], atol=1e-5):
+                yield f"{len(BUGS) - count} of 3 mended. {SYMPTOMS[left[0]]}"
+    if not torch.allclose(got, wanted, atol=1e-5):
+        yield ("The weights are neither those of a sound loop nor of one with some of the bugs. "
+               "Change as little as you can: rate, momentum, upsampling and the order of the "
+               "steps were right.")
+    if not isinstance(curves, tuple) or len(curves) != 2:
+        yield "The training is sound. Return a pair, losses and scores, as the broken loop does."
+    yield judged(list(curves[0]), losses, (), "The training is sound; its losses are not those "
+                 "before each step.", near=1e-4)
+    yield judged(list(curves[1]), scores, (), "The training is sound; its scores are not those of "
+                 "eval mode, every five steps.", near=1e-3)
+
+
+def _small_task() -> tuple[Tiny, Batches]:
+    """An untrained network and twelve batches of four classes with void; always the same."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model, batches = Tiny(), []
+        for _ in range(12):
+            label = torch.randint(0, 4, (3, 8, 8))
+            image = torch.randn(3, 3, 8, 8) + label[:, None]
+            label[:, :2] = IGNORE_INDEX
+            batches.append((image, label))
+    return model, batches

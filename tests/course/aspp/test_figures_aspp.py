@@ -29,7 +29,14 @@ def test_a_line_of_fig_4_is_the_shares_of_one_count():
 
 
 def test_bars_of_a_pyramid_add_up():
-    fig = figures.parameter_bars({"small": {"a": 10**6, "b": 2 * 10**6},
-                                  "large": {"a": 2 * 10**6, "b": 8 * 10**6}})
+    fig = figures.parameter_bars({"small": {"point": 10**6, "project": 2 * 10**6},
+                                  "large": {"point": 2 * 10**6, "project": 8 * 10**6}})
+    assert [text.get_text() for text in fig.axes[0].get_legend().texts] == ["1x1", "projection"]
     assert [text.get_text() for text in fig.axes[0].texts] == ["3.0", "10.0"]
     assert max(bar.get_x() + bar.get_width() for bar in fig.axes[0].patches) == pytest.approx(10)
+
+
+def test_the_diagram_names_a_branch_for_each_rate():
+    said = [text.get_text() for text in figures.diagram((1, 2), channels=8).axes[0].texts]
+    assert "3x3, rate 1" in said and "3x3, rate 2" in said and "1x1" in said
+    assert any("4 · 8" in text for text in said)

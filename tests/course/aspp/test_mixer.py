@@ -6,6 +6,7 @@ import torch
 
 from deeplab.course.aspp import mixer
 from deeplab.course.quick import demo_experiment
+from deeplab.course.real_picture import RealNetwork, RealPicture
 from deeplab.figures.plots import png
 from deeplab.miniature.twins import miniature
 from deeplab.model.aspp import ASPP
@@ -88,10 +89,33 @@ def test_the_buttons_redraw(untrained, monkeypatch):
     """Press a button of the real widget and look at the picture behind it."""
     ipywidgets = pytest.importorskip("ipywidgets")
     shown = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr("IPython.display.display", lambda one, **_: shown.append(one))
     mixer.explore(*untrained, number=3, interactive=True)
-    buttons, chooser, picture = shown[0].children
-    assert isinstance(chooser, ipywidgets.IntSlider)
-    before = picture.value
-    buttons.children[0].value = False
+    panel = next(one for one in shown if isinstance(one, ipywidgets.VBox))
+    how, buttons, chooser, picture = panel.children
+    assert isinstance(chooser, ipywidgets.IntSlider) and "Tab" in how.value
+    before, first = picture.value, buttons.children[0]
+    assert (first.description, first.icon) == ("1x1: on", "check")
+    first.value = False
     assert picture.value != before
+    assert (first.description, first.icon) == ("1x1: off", "times")
+
+
+def test_the_still_strip_stands_beside_the_switches(untrained, monkeypatch):
+    pytest.importorskip("ipywidgets")
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda one, **_: shown.append(one))
+    mixer.explore(*untrained, number=3, interactive=True)
+    assert "Image 3" in shown[0]["text/plain"] and "image/png" in shown[0]
+
+
+def test_a_photograph_is_compared_with_what_all_branches_make_of_it(untrained):
+    experiment, model = untrained
+    image = experiment.eval_set[3][0]
+    network = RealNetwork(model, experiment.config, "demo")
+    fig = mixer.photo_strip(RealPicture(image, network.predict(image), network))
+    titles = [ax.get_title("center") for ax in fig.axes if ax.get_title("center")]
+    assert titles[:3] == ["photograph\n", "and its classes\n", "all five branches\n"]
+    assert [title.partition("\n")[0] for title in titles[3:]] == [
+        "without 1x1", "without rate 1", "without rate 2", "without rate 3", "without image"]
+    assert all(title.endswith(" % the same") for title in titles[3:])

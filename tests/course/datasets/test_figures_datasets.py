@@ -67,7 +67,19 @@ def test_a_tree_counts_files_that_it_does_not_show(tmp_path):
         "a/", "  1.jpg", "  ... 4 files", "b/", "  c/", "    one.txt"]
 
 
-def test_the_titles_count_the_classes_of_each_label():
-    labels = {"kept": np.array([[0, 1], [1, 255]]), "mixed": np.array([[0, 1], [2, 3]])}
-    fig = figures.resized_labels(labels, VOC)
-    assert [ax.get_title() for ax in fig.axes] == ["kept: 2 classes", "mixed: 4 classes"]
+def test_the_titles_count_the_classes_and_the_third_panel_shows_what_was_invented():
+    nearest = np.array([[0, 1], [1, 255]], np.uint8)
+    bilinear = np.array([[0, 1], [2, 128]], np.uint8)
+    fig = figures.resized_labels(nearest, bilinear, VOC)
+    assert [ax.get_title() for ax in fig.axes] == [
+        "nearest: 2 classes", "bilinear: 3 classes", "invented by bilinear"]
+    faults = fig.axes[2].images[0].get_array()
+    assert tuple(faults[1, 1]) == figures.RED_RGB and tuple(faults[1, 0]) == figures.BLACK_RGB
+    assert np.ptp(faults[0]) == 0 and png(fig)
+
+
+def test_what_was_invented_is_no_class_or_one_that_is_not_there():
+    true = np.array([[0, 15, 255]], np.uint8)
+    no_class, wrong = figures.invented(np.array([[0, 15, 255, 7, 21, 254]], np.uint8), true, VOC)
+    assert no_class.tolist() == [[False, False, False, False, True, True]]
+    assert wrong.tolist() == [[False, False, False, True, False, False]]

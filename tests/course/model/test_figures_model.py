@@ -29,5 +29,5 @@ def test_bars_show_parameters_uses_and_their_product_per_piece():
              "ASPP, 1x1": Piece(parameters=2 * 10**6, weights=10**6, macs=10**9)}
     fig = figures.piece_bars(found)
     assert [[text.get_text() for text in ax.texts] for ax in fig.axes] == [
-        ["1.0", "2.0"], ["3000", "1000"], ["3.0", "1.0"]]
+        ["1", "2"], ["3000", "1000"], ["3", "1"]]
     assert png(fig)

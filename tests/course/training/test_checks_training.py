@@ -1,10 +1,14 @@
 """The checks of lesson 8 pass the right answer and name each usual mistake."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from deeplab.course.training import checks
+from deeplab.course.training.broken_loop import BUGS, broken_training, mended_training
+from deeplab.course.training.overfit import share_right
 
 
 def poly(step, base_lr, total_steps, *, power=0.9, clamp=True):
@@ -87,3 +91,73 @@ def test_a_tenth_of_the_batch_is_correct():
 def test_wrong_statistics_are_told_what_is_wrong(mistake, message):
     verdict = checks.check_running(mistake)
     assert "not yet" in verdict and message in verdict
+
+
+def sound(*given, **options):
+    return mended_training(*given, **options)
+
+
+def with_bugs(*names):
+    return lambda *given: mended_training(*given, bugs=frozenset(names))
+
+
+def half_the_rate(model, batches, base_lr):
+    return mended_training(model, batches, base_lr / 2)
+
+
+def a_copy(model, *given):
+    return mended_training(copy.deepcopy(model), *given)
+
+
+def trained_again(model, batches, base_lr):
+    """Sound in another spelling: the mode is set in every step, the gradients after the update."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=base_lr, momentum=0.9)
+    losses, scores = [], []
+    for step, (image, label) in enumerate(batches):
+        for group in optimizer.param_groups:
+            group["lr"] = checks.poly_lr(step, base_lr=base_lr, total_steps=len(batches))
+        full = F.interpolate(model.train()(image).main, label.shape[1:], mode="bilinear")
+        loss = mean_loss(full, label)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        if (step + 1) % 5 == 0:
+            scores.append(share_right(model.eval(), image, label))
+    return losses, scores
+
+
+@pytest.mark.parametrize("loop", [sound, trained_again])
+def test_a_mended_loop_is_correct_however_it_is_written(loop):
+    state = torch.get_rng_state()
+    assert checks.check_training(loop).startswith("Exercise 8.4: correct.")
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_loop_that_is_shown_has_all_three_bugs():
+    model, batches = checks._small_task()
+    other = copy.deepcopy(model)
+    broken_training(model, batches, 0.05)
+    with_bugs(*BUGS)(other, batches, 0.05)
+    assert all(torch.equal(one, two) for one, two in
+               zip(model.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (broken_training, "0 of 3 mended"),
+    (with_bugs("gradients", "void"), "1 of 3 mended"),
+    (with_bugs("gradients"), "2 of 3 mended. The steps still get longer"),
+    (with_bugs("mode"), "2 of 3 mended. From step 6 on"),
+    (with_bugs("void"), "2 of 3 mended. A network that knows"),
+    (half_the_rate, "neither those of a sound loop"),
+    (a_copy, "The model is as it was"),
+    (lambda *given: sound(*given)[0], "Return a pair"),
+    (lambda *given: sound(*given)[::-1], "losses are not those"),
+    (lambda *given: (sound(*given)[0], [0.0, 0.0]), "scores are not those"),
+    (lambda model, batches, rate: model(batches), "raised"),
+    (lambda *given: None, "The model is as it was"),
+])
+def test_a_loop_that_is_not_mended_is_told_a_symptom(mistake, message):
+    verdict = checks.check_training(mistake)
+    assert "not yet" in verdict and message in verdict
+    assert "zero_grad" not in verdict and "ignore_index" not in verdict
