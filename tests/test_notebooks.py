@@ -18,23 +18,26 @@ from deeplab.course.glossary import anchor, glossary, unexplained
 from deeplab.course.refresh import lab_metadata
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-LESSONS = sorted(NOTEBOOKS.glob("[01][0-9]_*.ipynb"))
+NUMBERED = sorted(NOTEBOOKS.glob("[01][0-9]_*.ipynb"))
+LESSONS = [*NUMBERED, NOTEBOOKS / "going_deeper.ipynb"]  # which is read after lesson 5
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 PAPERMILL = [NOTEBOOKS / name for name in ("row.ipynb", "report.ipynb", "paper.ipynb")]
 PAGES = [*LESSONS, NOTEBOOKS / "from_resnet_to_a_dense_map.ipynb",
          NOTEBOOKS / "your_own_pictures.ipynb"]
 ALL = [*PAGES, *SOLUTIONS, *PAPERMILL]
-EXERCISE = re.compile(r"^### Exercise (\d+\.\d) · .+ \(\d+ minutes, difficulty [123]\)$", re.M)
+EXERCISE = re.compile(r"^### Exercise ((?:\d+|D)\.\d) · .+ \(\d+ minutes, difficulty [123]\)$",
+                      re.M)
 
 DECIMAL = re.compile(r"(?<![\w.])\d[\d,]*\.\d+(?![\w]|\.\d)")
 NO_OUTPUT = re.compile(r"```.+?```|`[^`]+`|\$[^$]+\$|^#[^\n]*$|\]\([^)]*\)|Sec\. [\d.]+|"
                        r"(?:Exercise|Table|Fig\.|Eq\.) [\d.]+", re.M | re.S)
+EXERCISES, WORKSHOPS, QUESTIONS = 47, 1, 42  # at least
 # Lessons whose numbers are no claims yet; the list only gets shorter.
 NOT_YET_CLAIMED = {
     "00_start_here", "01_labels_void_and_miou", "03_output_stride", "07_datasets", "08_training",
     "09_training_on_gpus", "12_the_whole_table"}
 # Lessons in which words of the glossary are not linked yet; this list only gets shorter as well.
-NOT_YET_LINKED = {path.stem for path in PAGES}
+NOT_YET_LINKED = {path.stem for path in PAGES} - {"going_deeper"}
 
 
 def by_name(paths):
@@ -67,7 +70,7 @@ def said(cell):
         data = output.get("data", {})
         if "image/png" not in data:
             text = output.get("text", "") or data.get("text/markdown") or data.get("text/plain", "")
-            yield re.sub(r"Exercise \d+\.\d", "", text)
+            yield re.sub(r"Exercise \S+:", "", text)
 
 
 def imported(module, name):
@@ -77,32 +80,32 @@ def imported(module, name):
 
 
 def number(path):
-    return int(path.stem[:2])
+    """What a lesson's title, exercises and checks begin with: 0 to 12, or D."""
+    return "D" if path.stem == "going_deeper" else int(path.stem[:2])
 
 
-def test_there_are_thirteen_lessons_each_with_solutions():
-    assert [number(path) for path in LESSONS] == list(range(13))
+def test_there_are_fourteen_lessons_each_with_solutions():
+    assert [number(path) for path in LESSONS] == [*range(13), "D"]
     assert [path.name for path in SOLUTIONS] == [path.name for path in LESSONS]
 
 
-def test_there_are_thirty_exercises_and_a_lesson_has_two_to_five():
+def test_a_lesson_has_two_to_five_exercises():
     counts = {path.stem: len(EXERCISE.findall(prose(path))) for path in LESSONS}
     assert not {name: count for name, count in counts.items() if not 2 <= count <= 5}
-    assert sum(counts.values()) >= 30
 
 
 @by_name(LESSONS)
 def test_exercises_are_numbered_in_the_order_of_the_lesson_and_of_its_checks(path):
     found = EXERCISE.findall(prose(path))
     assert found == [f"{number(path)}.{index}" for index in range(1, len(found) + 1)]
-    said = [re.findall(r"Exercise (\d+\.\d): not attempted yet", output.get("text", ""))
+    said = [re.findall(r"Exercise (\S+): not attempted yet", output.get("text", ""))
             for output in outputs(path)]
     assert sum(said, []) == found
 
 
 @by_name(SOLUTIONS)
 def test_solutions_solve_every_exercise_of_their_lesson(path):
-    correct = [re.findall(r"Exercise (\d+\.\d): correct", output.get("text", ""))
+    correct = [re.findall(r"Exercise (\S+): correct", output.get("text", ""))
                for output in outputs(path)]
     assert sum(correct, []) == EXERCISE.findall(prose(NOTEBOOKS / path.name))
 
@@ -173,8 +176,8 @@ def test_a_lesson_has_the_skeleton(path):
         assert words in text, words
     assert text.count("**Predict.**") >= 2
     assert text.count("<details>") == text.count("</details>")
-    following = LESSONS[number(path) + 1].name if number(path) < 12 else "report.ipynb"
-    assert following in cells[-1].source
+    following = {"D": NUMBERED[6].name, 12: "report.ipynb"}
+    assert (following.get(number(path)) or NUMBERED[number(path) + 1].name) in cells[-1].source
 
 
 @by_name(LESSONS)
@@ -327,22 +330,56 @@ def test_a_term_of_the_glossary_is_linked_or_defined_where_it_is_used_first(path
     assert {term: cells[place[0]].id for term, place in unexplained(cells).items()} == {}
 
 
-def test_every_exercise_has_one_check_whose_tests_try_two_wrong_answers():
-    folder = Path(deeplab.course.__file__).parent
-    numbers, checked = [], {}
-    for source in sorted(folder.glob("*/checks.py")):
-        tree = ast.parse(source.read_text(encoding="utf-8"))
-        for node in tree.body:
-            for mark in getattr(node, "decorator_list", []):
-                if ast.unparse(mark).startswith("exercise("):
-                    numbers.append(mark.args[0].value)
-                    checked[node.name] = source.parent.name
+def checks_by_room():
+    """(number, name) of every check, by the folder that it lies in."""
+    found = {}
+    for source in sorted(Path(deeplab.course.__file__).parent.glob("*/checks.py")):
+        found[source.parent.name] = [
+            (mark.args[0].value, node.name)
+            for node in ast.parse(source.read_text(encoding="utf-8")).body
+            for mark in getattr(node, "decorator_list", [])
+            if ast.unparse(mark).startswith("exercise(")]
+    return found
+
+
+def tests_of(room):
+    """The functions of the tests of a room's checks."""
+    source = Path(__file__).parent / "course" / room / f"test_checks_{room}.py"
+    return [node for node in ast.parse(source.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.FunctionDef)]
+
+
+def wrong_answers(tests, name):
+    """How many wrong answers, each with the sentence expected, the check `name` is tried on."""
+    return sum(len(mark.args[1].elts) for test in tests for mark in test.decorator_list
+               if re.search(rf"\b{name}\b", ast.unparse(test))
+               and isinstance(mark, ast.Call) and ast.unparse(mark.func).endswith("parametrize")
+               and "message" in ast.unparse(mark.args[0]))
+
+
+def test_every_exercise_has_one_check():
+    checks = sum(checks_by_room().values(), [])
     exercises = sum((EXERCISE.findall(prose(path)) for path in LESSONS), [])
-    assert sorted(numbers) == sorted(exercises)
-    tests = {stem: (Path(__file__).parent / "course" / stem / f"test_checks_{stem}.py").read_text()
-             for stem in set(checked.values())}
-    for name, stem in checked.items():
-        assert re.search(rf"{name}\b", tests[stem]), name
-        blocks = [part for part in re.split(r"^(?=@pytest|def test)", tests[stem], flags=re.M)
-                  if re.search(rf"{name}\b", part)]
-        assert any("correct" in part for part in blocks), name
+    assert sorted(number for number, _ in checks) == sorted(exercises)
+
+
+@pytest.mark.parametrize("room", checks_by_room())
+def test_a_check_passes_the_right_answer_and_is_tried_on_three_wrong_ones_or_more(room):
+    tests = tests_of(room)
+    for _, name in checks_by_room()[room]:
+        assert any("correct" in ast.unparse(test) for test in tests
+                   if re.search(rf"\b{name}\b", ast.unparse(test))), name
+        assert wrong_answers(tests, name) >= 3, name
+
+
+def test_there_are_170_wrong_answers_and_more():
+    assert sum(wrong_answers(tests_of(room), name) for room, checks in checks_by_room().items()
+               for _, name in checks) >= 170
+
+
+def test_the_course_is_as_large_as_it_says():
+    text = "\n".join(map(prose, PAGES))
+    assert len(PAGES) >= 15
+    assert len(EXERCISE.findall(text)) >= EXERCISES
+    assert len(re.findall(r"^### Exercise \S+ · Workshop: ", text, flags=re.M)) >= WORKSHOPS
+    assert len(re.findall(r"^\*\*Question \d\.\*\*", text, flags=re.M)) >= QUESTIONS

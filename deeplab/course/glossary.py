@@ -26,8 +26,9 @@ PASSED_OVER = re.compile(
     r"|\[[^\]\n]*\]\((?!(?:\.\./)?glossary\.md)[^)\n]*\)|https?://\S+", re.M | re.S)
 EXPLAINED = re.compile(r"\[[^\]\n]*\]\((?:\.\./)?glossary\.md#[^)\n]*\)"
                        r"|(?<![*\w])\*{1,2}(?=\S)[^*\n]+(?<=\S)\*{1,2}(?!\w)")
-IDIOMS = re.compile(r"in a row|learning rates?|rows? and columns?|row \d+", re.I)
-EVERYDAY = {"block", "cell", "crop", "head", "map", "profile", "rate", "row", "seed", "stage"}
+IDIOMS = re.compile(r"in a row|rows? and columns?|row \d+", re.I)
+EVERYDAY = {"block", "cell", "crop", "head", "map", "profile", "projection", "rate", "row",
+            "seed", "stage"}
 # lesson, by the beginning of its cells' ids → words
 ONLY_EVERYDAY: dict[str, set[str]] = {"08": {"rate"}}
 

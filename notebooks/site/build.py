@@ -48,7 +48,9 @@ def stage(pages):
 def lesson_table():
     """A line of Markdown for each lesson: its title, and the question that it begins with."""
     lines = ["| lesson | question |", "|:--|:--|"]
-    for path in sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb")):
+    lessons = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
+    lessons.insert(6, PROJECT / "notebooks/going_deeper.ipynb")  # read after lesson 5
+    for path in lessons:
         first = "".join(json.loads(path.read_text("utf-8"))["cells"][0]["source"])
         title, _, question = first.strip().partition("\n\n")
         lines.append(f"| [{title.removeprefix('# ')}](notebooks/{path.name}) "

@@ -17,7 +17,7 @@ TITLES = {"overlay": "Overlay viewer", "rates": "Rate explorer", "mixer": "Branc
           "table": "Table explorer"}
 HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>\s*", re.S)
 PREDICT = re.compile(r"^\*\*Predict\.\*\* (.*?)(?=\n\n|\Z)", re.S | re.M)
-EXERCISE = re.compile(r"^#{2,3} Exercise (\d+)\.(\d+)", re.M)
+EXERCISE = re.compile(r"^#{2,3} Exercise (\d+|D)\.(\d+)", re.M)  # D: Going deeper
 SHOWING = ("plots.show", "show", "show_table", "tables.show_table", "mixer.explore",
            "explorer.explore", "overlay.explore", "torch.manual_seed")
 
@@ -115,7 +115,7 @@ def downloads(name, repository):
 def _with_solutions(source, exercises, stem):
     """`source` with a line behind its hints that leads to the solutions of `exercises`."""
     links = " · ".join(f"[Solution to exercise {number}](solutions/{stem}.ipynb"
-                       f"#exercise-{number.replace('.', '')})" for number in exercises)
+                       f"#exercise-{number.replace('.', '').lower()})" for number in exercises)
     line = f"{{.solution-link}}\n{links}\n\n"
     end = source.rfind(":::\n", 0, _first_heading(source)) if ":::{dropdown}" in source else -1
     cut = end + len(":::\n") if end >= 0 else 0

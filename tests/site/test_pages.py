@@ -11,7 +11,8 @@ from PIL import Image
 
 PROJECT = Path(__file__).parents[2]
 SITE = PROJECT / "notebooks" / "site"
-LESSONS = sorted((PROJECT / "notebooks").glob("[01][0-9]_*.ipynb"))
+LESSONS = [*sorted((PROJECT / "notebooks").glob("[01][0-9]_*.ipynb")),
+           PROJECT / "notebooks" / "going_deeper.ipynb"]
 sys.path.insert(0, str(SITE))
 
 import build  # noqa: E402
@@ -62,9 +63,10 @@ def test_a_lesson_has_all_that_a_page_needs(path):
     cells = page(path)
     text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     assert "**Predict.**" not in text and "<details>" not in text
-    exercises = re.findall(r"^#+ Exercise (\d+\.\d+)", text, re.M)
-    links = re.findall(r"\[Solution to exercise ([\d.]+)\]\(solutions/(.+?)#exercise-(\d+)\)", text)
-    assert sorted(links) == sorted((one, path.name, one.replace(".", "")) for one in exercises)
+    exercises = re.findall(r"^#+ Exercise ((?:\d+|D)\.\d+)", text, re.M)
+    links = re.findall(r"\[Solution to exercise (\S+)\]\(solutions/(.+?)#exercise-(d?\d+)\)", text)
+    assert sorted(links) == sorted((one, path.name, one.replace(".", "").lower())
+                                   for one in exercises)
     pictures = [cell for cell in cells for output in cell.get("outputs", [])
                 if "image/png" in output.get("data", {})]
     alts = [cell["metadata"]["mystnb"]["image"]["alt"] for cell in pictures]
@@ -100,6 +102,7 @@ def test_the_map_of_the_first_page_has_every_lesson():
     lines = build.lesson_table().splitlines()[2:]
     assert len(lines) == len(LESSONS) and all(line.count("|") == 3 for line in lines)
     assert "[5 · ASPP](notebooks/05_aspp.ipynb) | What is left of" in build.lesson_table()
+    assert lines[6].startswith("| [D · Going deeper](notebooks/going_deeper.ipynb) |")
 
 
 def test_a_kept_notebook_names_no_folder_and_no_time():

@@ -1,0 +1,1 @@
+"""Lesson D, *Going deeper*: its figures, its checks and its measure of what a cell can hold."""
