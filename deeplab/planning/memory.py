@@ -45,13 +45,14 @@ def recipe_loss(logits: Logits, label: Tensor) -> Tensor:
     return segmentation_loss(logits, label).total
 
 
-def training_memory(model: DeepLabV3, *, height: int, width: int, images: int, gpus: int = 1,
-                    loss: Loss = recipe_loss) -> TrainingMemory:
-    """Memory of a step on `images` crops of (height, width) pixels on each of `gpus`.
+def training_memory(model: DeepLabV3, *, height: int, width: int, images: int,
+                    gradient_copies: int = 1, loss: Loss = recipe_loss) -> TrainingMemory:
+    """Memory on one GPU of a step on `images` crops of (height, width) pixels.
 
     `model` lies on the meta device. In float16 it stands for mixed precision, in which weights,
-    gradients and momentum stay float32 and every weight has a float16 copy. Several GPUs hold
-    each gradient once more, in the buckets that DistributedDataParallel sends around.
+    gradients and momentum stay float32 and every weight has a float16 copy. Gradients that
+    several GPUs average lie in the buckets that are sent around, as `Ranks.wrapped` asks for;
+    DistributedDataParallel without `gradient_as_bucket_view` holds 2 `gradient_copies`.
     """
     numbers = sum(weight.numel() for weight in model.parameters())
     half = next(model.parameters()).dtype == torch.float16
@@ -59,7 +60,7 @@ def training_memory(model: DeepLabV3, *, height: int, width: int, images: int, g
     kept, peak = step_bytes(model, height=height, width=width, images=counted, loss=loss)
     return TrainingMemory(
         weights=numbers * (FLOAT + HALF * half),
-        gradients=numbers * FLOAT * (2 if gpus > 1 else 1),
+        gradients=numbers * FLOAT * gradient_copies,
         momentum=numbers * FLOAT,
         activations=kept * images // counted,
         passing=peak - kept)

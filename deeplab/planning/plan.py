@@ -127,8 +127,7 @@ def step_memory(config: RunConfig) -> TrainingMemory:
     if config.checkpoint_activations:
         recompute_blocks(model)
     return training_memory(model.half() if config.is_mixed else model, height=config.crop[0],
-                           width=config.crop[1], images=config.batch_size // config.world,
-                           gpus=config.world)
+                           width=config.crop[1], images=config.batch_size // config.world)
 
 
 def split_size(config: RunConfig, split: str) -> int:

@@ -46,12 +46,13 @@ def whole_batch_loss(logits, label):
 
 def test_the_published_training_memory_is_predicted():
     """Nine of eleven within 20 % was asked for. The worst are ADE20k's, 7 % too low: PyTorch
-    kept the input of log-softmax as well until 2021 (its pull request 65242).
+    kept the input of log-softmax as well until 2021 (its pull request 65242). Their four GPUs
+    kept each gradient and its copy in a bucket.
     """
     errors = {}
     for name, (published, (height, width, images), changes) in PUBLISHED.items():
         memory = training_memory(network(**changes), height=height, width=width, images=images,
-                                 gpus=4, loss=whole_batch_loss)
+                                 gradient_copies=2, loss=whole_batch_loss)
         errors[name] = memory.total / GIB / published - 1
     assert {name: error for name, error in errors.items() if abs(error) > 0.08} == {}
 
@@ -114,7 +115,6 @@ def test_states_and_activations_take_the_bytes_that_their_formats_have():
     two = training_memory(network(num_classes=21), height=128, width=128, images=2)
     assert (two.weights, two.gradients, two.momentum) == (4 * numbers,) * 3
     assert two.total == 12 * numbers + two.activations + two.passing + WORKSPACE
-    one = training_memory(network(num_classes=21, half=True), height=128, width=128, images=1,
-                          gpus=2)
-    assert (one.weights, one.gradients, one.momentum) == (6 * numbers, 8 * numbers, 4 * numbers)
+    one = training_memory(network(num_classes=21, half=True), height=128, width=128, images=1)
+    assert (one.weights, one.gradients, one.momentum) == (6 * numbers, 4 * numbers, 4 * numbers)
     assert 0.5 < one.activations / (two.activations / 2) < 0.6  # indices and loss do not halve

@@ -64,7 +64,7 @@ def test_several_gpus_share_batch_and_hours():
     four, = plan(["voc_r50_d16"], gpu="T4", gpus=4)
     assert four.hours == pytest.approx(one.hours / 4)
     assert four.memory.activations == pytest.approx(one.memory.activations / 4, rel=1e-3)
-    assert four.memory.gradients == 2 * one.memory.gradients
+    assert four.memory.gradients == one.memory.gradients  # views of the buckets that are sent
     assert (one.fits, four.fits) == (True, True)
 
 
