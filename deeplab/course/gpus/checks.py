@@ -1,16 +1,24 @@
-"""Checks of lesson 9: a scaled step, strides, statistics of two halves, how many GPUs."""
+"""Checks of lesson 9: a scaled step, strides, statistics of two halves, how many GPUs.
+
+And of its workshop: a training loop that two processes share.
+"""
 
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from deeplab.course.exercise import exercise, judged
+from deeplab.course.exercise import exercise, is_near, judged
+from deeplab.course.gpus.shared_loop import (BATCH, STEPS, Loop, all_weights, imitated,
+                                             in_processes, in_this_process, plain_loop, problem,
+                                             source_of)
 from deeplab.planning.plan import USABLE
 
-BATCH = 16
+IMAGES = 16  # of a batch of the table's rows
+CLOSE = 1e-4  # losses and weights after three steps: sums are added in another order
 
 
 @exercise("9.1", "One step in about two thousand is lost, and none is spoilt.")
@@ -118,11 +126,93 @@ def check_gpus(attempt: Callable[[float, float, float], int]) -> str | None:
             return case + "Only nine tenths of the memory can be used."
         if got == _fewest(0, each, USABLE * memory):
             return case + "Weights, gradients and momentum lie on every GPU, whatever its share."
-        if isinstance(got, int) and got > 0 and BATCH % got:
-            return case + f"{BATCH} images cannot be shared evenly among so many."
+        if isinstance(got, int) and got > 0 and IMAGES % got:
+            return case + f"{IMAGES} images cannot be shared evenly among so many."
         return case.rstrip()
     return None
 
 
 def _fewest(fixed: float, each: float, usable: float) -> int:
-    return next(gpus for gpus in (1, 2, 4, 8, 16) if fixed + each * BATCH / gpus <= usable)
+    return next(gpus for gpus in (1, 2, 4, 8, 16) if fixed + each * IMAGES / gpus <= usable)
+
+
+@exercise("9.5", "Two processes, one training: the weights are those of the loop you began with.")
+def check_shared_loop(attempt: Loop) -> Iterator[str | None]:
+    """Compare `attempt(model, images, labels, rank, world)` with `plain_loop`.
+
+    First with one process, which is this one, and then with two that torchrun starts.
+    """
+    model, images, labels = problem()
+    losses = plain_loop(model, images, labels)
+    alone = in_this_process(attempt)
+    told = [round(loss, 4) for loss in losses]
+    if not isinstance(alone["losses"], list) or len(alone["losses"]) != STEPS:
+        yield f"Expected the losses of {STEPS} steps, a list; got {alone['losses']}."
+    yield _difference(alone, losses, all_weights(model), "One process alone, rank 0 of 1: ", told)
+    found = in_processes([source_of(attempt)])[0]
+    yield _processes_failed(found)
+    yield _not_shared(found)
+    for mistake in _mistakes():
+        yield judged(found[0]["weights"], all_weights(model), [mistake], "", near=CLOSE) or None
+    yield _difference(found[0], losses, all_weights(model), "Two processes: ", told)
+    if not is_near(found[1]["losses"], losses, CLOSE):
+        yield "Process 0 returns the losses of the whole batch, process 1 does not."
+
+
+def _difference(report: dict[str, Any], losses: list[float], weights: Tensor, case: str,
+                told: list[float]) -> str | None:
+    if not is_near(report["weights"], weights, CLOSE):
+        return (f"{case}the weights are not those of `plain_loop`. Are optimizer, order of the "
+                "batches and number of steps the same?")
+    if not is_near(report["losses"], losses, CLOSE):
+        return (f"{case}the weights are right, but the losses are {report['losses']} and those "
+                f"of the whole batches {told}. A loss is the sum over all pixels that are valid, "
+                "of all processes, divided by their number; `dist.all_reduce` adds.")
+    return None
+
+
+def _processes_failed(found: list[dict[str, Any]]) -> str | None:
+    """What two processes raised, if they did."""
+    errors = [report["error"] for report in found if "error" in report]
+    own = [error for error in errors if "gloo" not in error]
+    if own:
+        return (f"Alone it runs, in two processes it raised {own[0][:150]}. They know torch, "
+                "dist, F, nn, Tensor and DistributedDataParallel; import anything else inside "
+                "your function.")
+    if errors or not found:
+        return ("One process waited in vain for the other. Each collective call, forward and "
+                "backward of DistributedDataParallel too, must be made by both, equally often.")
+    return None
+
+
+def _not_shared(found: list[dict[str, Any]]) -> str | None:
+    """What is wrong if images are computed twice or not at all, or weights part."""
+    seen, whole = [report["images"] for report in found], STEPS * BATCH
+    if seen == [whole, whole]:
+        return (f"Each process computed all {BATCH} images of every batch, and nothing is gained. "
+                "Give a process its share: `image[rank::world]`, and the label alike.")
+    if sum(seen) != whole:
+        return f"Both processes together computed {sum(seen)} images; there are {whole}."
+    if not is_near(found[0]["weights"], found[1]["weights"], CLOSE):
+        return ("After three steps the processes have different weights: nothing averages their "
+                "gradients. Wrap the network in DistributedDataParallel, and call the wrapped "
+                "one: the network itself does not know of it.")
+    return None
+
+
+def _mistakes() -> Iterator[tuple[Tensor, str]]:
+    """Weights that usual mistakes lead to, and what to say of them."""
+    for is_strided in (True, False):
+        yield (imitated(lambda sums, counts: sum(map(torch.div, sums, counts)) / 2,
+                        is_strided=is_strided),
+               "Each process divides by its own valid pixels: a mean of means. Divide by the "
+               "number in the whole batch, whose labels each process has, and mind that "
+               "DistributedDataParallel takes the mean over the processes, not the sum.")
+        yield (imitated(lambda sums, counts: sum(sums) / sum(counts) / 2, is_strided=is_strided),
+               "The gradients are half as large as they should be: DistributedDataParallel "
+               "divides by the number of processes once more. Multiply your loss by it.")
+        for same in (lambda sums, counts: sums[0] / counts[0],
+                     lambda sums, counts: 2 * sums[0] / sum(counts)):
+            yield (imitated(same, is_strided=is_strided),
+                   "Both processes have the same half of each batch; the other half is never "
+                   "seen.")

@@ -1,10 +1,15 @@
 """The checks of lesson 9 pass the right answer and name each usual mistake."""
 
+import linecache
 import math
 
 import pytest
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch.nn.parallel import DistributedDataParallel
 
-from deeplab.course.gpus import checks
+from deeplab.course.gpus import checks, shared_loop
 
 
 def scaled_step(weight, gradient, scale, lr):
@@ -112,3 +117,82 @@ def test_the_fewest_gpus_that_divide_the_batch_are_correct():
 def test_a_wrong_number_of_gpus_is_told_what_is_wrong(mistake, message):
     verdict = checks.check_gpus(mistake)
     assert "not yet" in verdict and message in verdict
+
+
+def two_train_as_one(model, images, labels, rank, world):
+    shared = DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    losses = []
+    for image, label in zip(images, labels, strict=True):
+        mine, valid = slice(rank, None, world), (label != 255).sum()
+        total = F.cross_entropy(shared(image[mine]), label[mine], ignore_index=255,
+                                reduction="sum")
+        optimizer.zero_grad()
+        (world * total / valid).backward()
+        optimizer.step()
+        loss = total.detach() / valid
+        dist.all_reduce(loss)
+        losses.append(loss.item())
+    return losses
+
+
+SOUND = shared_loop.source_of(two_train_as_one)
+HALVES = SOUND.replace("slice(rank, None, world)",
+                       "slice(rank * 8 // world, (rank + 1) * 8 // world)")
+WRONG = {  # what is replaced in the sound loop, by what, and what is said then
+    "all images": ("slice(rank, None, world)", "slice(None)", "all 8 images"),
+    "the same half": ("slice(rank, None, world)", "slice(0, None, world)", "the same half"),
+    "half the images": ("slice(rank, None, world)", "slice(rank, 4, world)", "one process alone"),
+    "unwrapped": ("shared(image", "model(image", "nothing averages"),
+    "mean of means": ("(world * total / valid)", "(total / (label[mine] != 255).sum())",
+                      "mean of means"),
+    "not times the processes": ("(world * total", "(total", "half as large"),
+    "own loss": ("dist.all_reduce(loss)", "pass", "`dist.all_reduce` adds"),
+    "one loss": ("dist.all_reduce(loss)", "dist.reduce(loss, 0)", "process 1 does not"),
+    "no momentum": ("momentum=0.9", "momentum=0", "One process alone"),
+    "no list": ("return losses", "return None", "a list; got None"),
+    "a name of the notebook": ("losses = []", "losses = [] if world == 1 else notebook_list()",
+                               "import anything else inside"),
+    "raises": ("losses = []", "losses = [] + None", "It raised TypeError"),
+    "waits": ("dist.all_reduce(loss)", "dist.all_reduce(loss) if rank == 0 else None",
+              "waited in vain"),
+}
+
+
+@pytest.fixture(scope="module")
+def reports():
+    """What two processes make of every loop of this file; the last ones wait for each other."""
+    sources = [SOUND, HALVES, *(SOUND.replace(*pair) for *pair, _ in WRONG.values())]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPLAB_RANK_TIMEOUT", "8")  # seconds
+        return dict(zip(sources, shared_loop.in_processes(sources), strict=True))
+
+
+def loop(source, folder):
+    """A function whose text `inspect` finds, as that of a notebook's cell."""
+    file = folder / "cell.py"
+    made = shared_loop.load(source, file)
+    linecache.checkcache()
+    return made
+
+
+@pytest.mark.parametrize("source", [SOUND, HALVES])
+def test_a_loop_that_two_processes_share_is_correct(source, reports, monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "in_processes", lambda sources: [reports[sources[0]]])
+    verdict = checks.check_shared_loop(loop(source, tmp_path))
+    assert verdict.startswith("Exercise 9.5: correct."), verdict
+
+
+def test_the_stub_starts_no_processes(monkeypatch):
+    def my_shared_loop(model, images, labels, rank, world):
+        raise NotImplementedError
+    monkeypatch.delattr(checks, "in_processes")
+    assert "not attempted" in checks.check_shared_loop(my_shared_loop)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrongly_shared_loop_is_told_what_is_wrong(name, reports, monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "in_processes", lambda sources: [reports[sources[0]]])
+    *pair, message = WRONG[name]
+    verdict = checks.check_shared_loop(loop(SOUND.replace(*pair), tmp_path))
+    assert "not yet" in verdict and message.lower() in verdict.lower(), verdict
