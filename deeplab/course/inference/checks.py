@@ -1,18 +1,27 @@
-"""Checks of lesson 10: windows, a mirrored mean, a band along borders, calibration."""
+"""Checks of lesson 10: windows, a mirrored mean, a band along borders, calibration.
+
+And of its workshop: several looks at an image.
+"""
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from deeplab.course.exercise import exercise, judged
+from deeplab.course.exercise import exercise, is_near, judged
+from deeplab.course.inference import looks
 from deeplab.course.inference.calibration import reliability
 from deeplab.course.inference.trimap import border_band
-from deeplab.evaluation.inference import window_slices
+from deeplab.course.quick import demo_experiment, trained_demo_model
+from deeplab.data.augment import EvalTransform
+from deeplab.evaluation.inference import Inference, predict, window_slices
 from deeplab.support.void import IGNORE_INDEX
 
+ROW, STEPS, IMAGE = "voc_r50_d16", 300, 2  # a trained network and a drawn image to end with
 AT_ONE = 6  # pixels with a confidence of exactly 1
 
 
@@ -144,3 +153,48 @@ def check_calibration_error(attempt: Callable[[np.ndarray, np.ndarray], float]) 
         (1 - right.mean(), "That is the share of wrong pixels.")),
         f"Expected {found.error:.4f}, got {got:.4f}. Ten bins: 0 to 0.1, 0.1 to 0.2, and so on; "
         "a confidence of 1 is in the last.", near=1e-5)
+
+
+@exercise("10.5", "What the package does in one line you could have written yourself.")
+def check_looks(attempt: Callable[..., Tensor]) -> Iterator[str | None]:
+    """Compare `attempt(model, image, height, width, scales, flip)` with the package's looks.
+
+    First on a small network, then class by class on a trained one and a drawn image.
+    """
+    model, view = looks.SmallNetwork().eval(), looks.view()
+    for scales, flip in (((1.0,), False), (looks.SCALES, False), (looks.SCALES, True)):
+        with torch.no_grad():
+            got = attempt(model, view.clone(), *looks.SIZE, scales, flip)
+            yield _shape_mistake(got, (1, 5, *looks.SIZE))
+            good = partial(looks.several_looks, model, view, scales=scales, flip=flip)
+            if is_near(got, good(by_size=True).mean(0, keepdim=True), 1e-4):
+                continue  # rounded sizes serve as well as factors
+            yield judged(got, good().mean(0, keepdim=True), looks.mistakes(good, flip),
+                         "these are not the mean logits. One look at a time: scale the image, "
+                         "predict, turn a mirrored answer back, upsample to (height, width).",
+                         case=f"Scales {scales}, flip={flip}: ", near=1e-4)
+    experiment = demo_experiment(ROW)
+    trained, (pixels, label) = trained_demo_model(ROW, steps=STEPS), experiment.eval_set[IMAGE]
+    image = EvalTransform(experiment.config.resize)(pixels)
+    wanted = predict(trained, image, height=label.shape[0], width=label.shape[1],
+                     inference=Inference(scales=(0.75, 1.0), flip=True))
+    with torch.no_grad():
+        got = attempt(trained, image[None], *label.shape, (0.75, 1.0), True)
+    yield _shape_mistake(got, (1, experiment.config.label_set.num_classes, *label.shape))
+    same = (got.argmax(1)[0].numpy() == wanted).mean()
+    if same < 0.99:
+        yield f"A trained network: {same:.1%} of the pixels get the class that `predict` gives."
+
+
+def _shape_mistake(got: Any, shape: tuple[int, ...]) -> str | None:
+    """What is wrong with the shape of mean logits."""
+    if not isinstance(got, Tensor):
+        return f"Expected a tensor of logits {shape}; got {type(got).__name__}."
+    if got.shape == shape:
+        return None
+    if got.shape[-2:] == shape[-2:] and got.dim() < len(shape):
+        return f"Expected mean logits {shape}, not classes; got {tuple(got.shape)}."
+    if got.shape[-2:] == looks.VIEW:
+        return (f"Expected {shape}; got {tuple(got.shape)}, the size of what the network sees. "
+                "The prediction is compared with a label of (height, width).")
+    return f"Expected {shape}; got {tuple(got.shape)}."

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from deeplab.course.inference import checks
+from deeplab.course.inference import checks, looks
 
 
 def windows(length, window, stride):
@@ -137,3 +138,68 @@ def test_gaps_weighed_by_pixels_are_correct():
 def test_a_wrong_error_is_told_what_is_wrong(mistake, message):
     verdict = checks.check_calibration_error(mistake)
     assert "not yet" in verdict and message in verdict
+
+
+def many_looks(model, image, height, width, scales, flip):
+    outputs = []
+    for scale in scales:
+        view = F.interpolate(image, scale_factor=scale, mode="bilinear")
+        outputs.append(model(view).main)
+        if flip:
+            outputs.append(model(view.flip(-1)).main.flip(-1))
+    return sum(F.interpolate(output, (height, width), mode="bilinear")
+               for output in outputs) / len(outputs)
+
+
+def many_sizes(model, image, height, width, scales, flip):
+    """As good: the rounded size of a view, not a factor."""
+    return looks.several_looks(model, image, scales=scales, flip=flip, by_size=True).mean(
+        0, keepdim=True) if (height, width) == looks.SIZE else many_looks(
+            model, image, height, width, scales, flip)
+
+
+@pytest.mark.parametrize("right", [many_looks, many_sizes])
+def test_mean_logits_of_all_looks_are_correct(right):
+    assert checks.check_looks(right).startswith("Exercise 10.5: correct.")
+
+
+def wrong(**changes):
+    """The looks by hand with a usual mistake."""
+    return lambda model, image, height, width, scales, flip: looks.several_looks(
+        model, image, scales=scales, flip=flip, **changes).mean(0, keepdim=True)
+
+
+def without(part):
+    """The looks by hand, of which `part` makes one."""
+    return lambda model, image, height, width, scales, flip: part(
+        looks.several_looks(model, image, scales=scales, flip=flip))
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (wrong(softmax=True), "averaged probabilities"),
+    (wrong(turned_back=False), "still mirrored"),
+    (wrong(corners=True), "align_corners=True"),
+    (wrong(mode="nearest"), "nearest neighbour"),
+    (wrong(first_to=looks.MAP), "size of one of them"),
+    (wrong(first_to=looks.VIEW), "what the network sees; go straight"),
+    (without(lambda each: each.sum(0, keepdim=True)), "that is the sum"),
+    (without(lambda each: each.amax(0, keepdim=True)), "the largest of the looks"),
+    (without(lambda each: each[-1:]), "last look alone"),
+    (without(lambda each: each.mean(0).argmax(0)), "not classes"),
+    (lambda *given: many_looks(*given[:5], False), "mirrored looks are missing"),
+    (lambda *given: many_looks(*given[:5], True), "nothing is mirrored"),
+    (lambda *given: many_looks(*given[:2], *looks.VIEW, *given[4:]), "size of what the network"),
+    (lambda *given: many_looks(*given[:4], (1.0,), given[5]), "these are not the mean logits"),
+    (lambda *given: many_looks(*given[:2], *looks.SIZE, *given[4:]), "Expected (1, 21"),
+    (lambda *given: many_looks(*given)[9], "raised IndexError"),
+    (without(lambda each: each[1::2].mean(0, keepdim=True) if len(each) > 3 else
+             each.mean(0, keepdim=True)), "only the mirrored ones"),
+    (lambda *given: None, "got NoneType"),
+])
+def test_wrong_looks_are_told_what_is_wrong(mistake, message):
+    verdict = checks.check_looks(mistake)
+    assert "correct" not in verdict and message in verdict, verdict
+
+
+def test_the_small_network_gives_the_cells_that_the_mistakes_assume():
+    assert looks.SmallNetwork()(looks.view()).main.shape[-2:] == looks.MAP

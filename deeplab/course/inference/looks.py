@@ -1,0 +1,87 @@
+"""The workshop of lesson 10: looks at an image by hand, right and in the usual wrong ways."""
+
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+VIEW, SIZE = (40, 52), (60, 78)  # what the network sees, and the image itself: height, width
+MAP = (10, 13)  # cells that the small network gives for the view
+SCALES = (0.75, 1.0, 1.5)
+
+
+class SmallNetwork(nn.Module):
+    """Five classes on every fourth cell of an image; it sees left and right differently."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)
+            self.layer = nn.Conv2d(3, 5, 5, stride=4, padding=2)
+
+    def forward(self, image: Tensor) -> SimpleNamespace:
+        """Logits `main` (N, 5, h, w) of an image (N, 3, H, W)."""
+        return SimpleNamespace(main=4 * self.layer(image))
+
+
+def view() -> Tensor:
+    """A smooth image (1, 3, 40, 52) as a network sees it."""
+    generator = torch.Generator().manual_seed(0)
+    return F.interpolate(torch.randn(1, 3, 10, 13, generator=generator), VIEW, mode="bicubic")
+
+
+def several_looks(model: nn.Module, image: Tensor, *, scales: Sequence[float], flip: bool,
+                  mode: str = "bilinear", corners: bool | None = False, by_size: bool = False,
+                  softmax: bool = False, turned_back: bool = True,
+                  first_to: tuple[int, int] | None = None) -> Tensor:
+    """Logits (looks, K, *SIZE) of the looks that `flip` and `scales` ask for, upsampled.
+
+    The arguments from `mode` on make usual mistakes: another interpolation, probabilities,
+    mirrored outputs that are left mirrored, maps that are first resized to something else.
+    Only `by_size`, a rounded size and not a factor, is as good.
+    """
+    corners = corners if mode == "bilinear" else None
+    outputs = []
+    for scale in scales:
+        size = [int(scale * side) for side in image.shape[-2:]]
+        seen = F.interpolate(image, size if by_size else None, None if by_size else scale,
+                             mode=mode, align_corners=corners)
+        for is_mirrored in (False, True)[:1 + flip]:
+            output = model(seen.flip(-1) if is_mirrored else seen).main
+            output = output.flip(-1) if is_mirrored and turned_back else output
+            output = output.softmax(1) if softmax else output
+            for target in filter(None, (first_to, SIZE)):
+                output = F.interpolate(output, target, mode=mode, align_corners=corners)
+            outputs.append(output)
+    return torch.cat(outputs)
+
+
+def mistakes(looks: Callable[..., Tensor], flip: bool) -> Iterator[tuple[Tensor, str]]:
+    """Mean logits that usual mistakes lead to, and what to say of them.
+
+    `looks` is `several_looks` with its arguments up to `flip`.
+    """
+    def mean(**changes: Any) -> Tensor:
+        return looks(**changes).mean(0, keepdim=True)
+
+    yield looks().sum(0, keepdim=True), "that is the sum; divide by the number of looks."
+    yield looks().amax(0, keepdim=True), "that is the largest of the looks; take their mean."
+    yield (mean(softmax=True), "you averaged probabilities. Logits are asked for: they still "
+                               "tell by how much a look prefers a class.")
+    yield (mean(turned_back=False), "a mirrored output is still mirrored; turn it back before "
+                                    "it is added.")
+    yield mean(flip=not flip), ("the mirrored looks are missing." if flip else
+                                "with flip=False nothing is mirrored.")
+    yield (looks()[1::2].mean(0, keepdim=True) if flip else None,
+           "the plain looks are missing: only the mirrored ones are in this mean.")
+    yield looks()[-1:], "that is the last look alone; collect them all, then take the mean."
+    yield (mean(corners=True), "`align_corners=True` puts the outermost centres on the rim of "
+                               "the image; the package, and training, keep False.")
+    yield mean(mode="nearest"), "that is nearest neighbour; interpolate with mode=\"bilinear\"."
+    yield (mean(first_to=MAP), "you brought all maps to the size of one of them first. Each goes "
+                               "straight to (height, width): two interpolations blur more.")
+    yield (mean(first_to=VIEW), "each output was first brought to the size of what the network "
+                                "sees; go straight to (height, width).")
