@@ -1,11 +1,20 @@
-"""Checks of lesson 11: the length of a schedule, which checkpoint to trust, what log to keep."""
+"""Checks of lesson 11: the length of a schedule, which checkpoint to trust, what log to keep.
+
+And of its workshop: a run that is killed, and goes on as if it had never been.
+"""
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
+
 from deeplab.course.exercise import exercise, judged
+from deeplab.course.one_row.killed import (KILLS, STEPS, Run, forgetful, outcome, plain_run,
+                                           resumed)
 from deeplab.table.rows import load_rows
 
 
@@ -89,3 +98,69 @@ def check_kept(attempt: Callable[[str, int], list[dict[str, Any]]]) -> str | Non
             return f"{case}: the line of step {step} itself is missing; the checkpoint has seen it."
         return f"{case}: expected the first {count} lines, got {got}."
     return None
+
+
+@exercise("11.4", "Killed three times, and not a bit is different.")
+def check_resumable(attempt: Run) -> Iterator[str | None]:
+    """Kill `attempt(folder, model, images, labels, steps)`, call it again, and compare.
+
+    Losses and weights must be those of `plain_run`, bit by bit, and at most one step may be
+    done again.
+    """
+    wanted = outcome(lambda folder, *given: plain_run(*given), Path(), STEPS)
+    with tempfile.TemporaryDirectory() as name:
+        whole = outcome(attempt, Path(name), STEPS)
+        yield _other_run(whole, wanted, "Never killed: ")
+        again = outcome(attempt, Path(name), STEPS)
+        if again["forwards"]:
+            yield ("A run that is done was called once more, and trained again: it should only "
+                   "return its losses.")
+        yield _other_run(again, wanted, "Done, and called once more: ")
+    for kill in KILLS:
+        try:
+            first, second = resumed(attempt, kill)
+        except Exception as error:  # what is half written breaks in many ways
+            if not kill.save:
+                raise
+            yield (f"{kill.words}, it cannot go on: {type(error).__name__}. Half a file lies "
+                   "under the name of a whole one. Write under another name, then rename it "
+                   "with `os.replace`.")
+            return
+        if first["losses"] is not None:
+            yield (f"It was to be killed in its save number {kill.save}, and made fewer. Save with "
+                   "`torch.save` after each step.")
+        done = first["forwards"] + second["forwards"]
+        yield _other_run(second, wanted, f"{kill.words}, called again: ")
+        if done > STEPS + 1:
+            yield (f"{kill.words}, it did {done - STEPS} steps a second time; at most one is "
+                   "needed. Save after each step, and keep the last whole file until the next "
+                   "one is whole.")
+
+
+def _other_run(got: Mapping[str, Any], wanted: Mapping[str, Any], case: str) -> str | None:
+    """What a run that is not the one that was wanted has lost."""
+    losses, whole = got["losses"], wanted["losses"]
+    if not isinstance(losses, list):
+        return f"{case}expected the losses of all steps, a list; got {losses!r}."
+    if len(losses) != len(whole):
+        return (f"{case}{len(losses)} losses instead of {len(whole)}. The losses of the steps "
+                "before belong into the checkpoint, and the steps that are left are fewer.")
+    if losses != whole:
+        return case + _forgotten(losses, whole)
+    if not torch.equal(got["weights"], wanted["weights"]):
+        return (f"{case}the losses are right, and the weights or the running statistics of "
+                "BatchNorm are not. A run that is done must load them too.")
+    return None
+
+
+def _forgotten(losses: list[float], whole: list[float]) -> str:
+    """Why losses are others from some step on."""
+    for after in range(1, STEPS):
+        if losses == forgetful("momenta", after):
+            return f"the optimiser's momenta were forgotten after step {after}."
+        if losses == forgetful("numbers", after):
+            return (f"PyTorch's random numbers began anew after step {after}: other images, "
+                    "other dropout. Save `torch.get_rng_state()`.")
+    first = next(step for step in range(STEPS) if losses[step] != whole[step])
+    return (f"from step {first + 1} on the losses are others. What a step reads must all be "
+            "saved: weights, momenta, random numbers, and how many steps are done.")

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
 
 import pytest
+import torch
+import torch.nn.functional as F
 
 from deeplab.course.one_row import checks
 
@@ -77,3 +80,72 @@ def test_the_lines_up_to_the_checkpoint_are_correct():
 def test_a_wrong_cut_is_told_what_is_wrong(mistake, message):
     verdict = checks.check_kept(mistake)
     assert "not yet" in verdict and message in verdict
+
+
+def resumable(forgotten=(), *, whole_files=True, every=1, again=False):
+    """A run that goes on from its newest file; the arguments make usual mistakes."""
+    def run(folder, model, images, labels, steps):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        file, losses = folder / "run.pt", []
+        if file.exists():
+            state = torch.load(file, weights_only=True)
+            if "running" not in forgotten or len(state["losses"]) < steps:
+                model.load_state_dict(state["model"], strict=False)
+            losses = [] if "losses" in forgotten else state["losses"]
+            if "momenta" not in forgotten:
+                optimizer.load_state_dict(state["optimizer"])
+            if "numbers" not in forgotten:
+                torch.set_rng_state(state["numbers"])
+        for step in range(0 if again else len(losses), steps):
+            batch = torch.randint(len(images), (4,))
+            loss = F.cross_entropy(model(images[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            if (step + 1) % every == 0:
+                weights = model.named_parameters() if "statistics" in forgotten else (
+                    model.state_dict().items())
+                torch.save({"model": dict(weights), "optimizer": optimizer.state_dict(),
+                            "numbers": torch.get_rng_state(), "losses": losses},
+                           folder / "part.pt" if whole_files else file)
+                if whole_files:
+                    os.replace(folder / "part.pt", file)
+        return losses
+    return run
+
+
+def test_a_run_that_goes_on_from_whole_files_is_correct():
+    assert checks.check_resumable(resumable()).startswith("Exercise 11.4: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (resumable(["momenta"]), "momenta were forgotten after step 3"),
+    (resumable(["numbers"]), "random numbers began anew after step 3"),
+    (resumable(["momenta", "numbers"]), "from step 4 on the losses are others"),
+    (resumable(["losses"]), "trained again"),
+    (resumable(["running"]), "A run that is done must load them too"),
+    (resumable(["statistics"]), "running statistics of BatchNorm"),
+    (resumable(whole_files=False), "Half a file lies"),
+    (resumable(every=2), "steps a second time"),
+    (resumable(every=6), "4 steps a second time"),
+    (resumable(again=True), "trained again"),
+    (lambda folder, *given: resumable()(folder, *given)[:3], "3 losses instead of 6"),
+    (lambda folder, model, *given: checks.plain_run(model, *given), "trained again"),
+    (lambda *given: 0 * resumable()(*given)[0], "a list; got 0.0"),
+    (lambda folder, *given: checks.plain_run(*given[:3], given[3] + 1), "7 losses"),
+    (lambda folder, *given: checks.plain_run(*given[1:]), "It raised TypeError"),
+    (lambda *given: 1 / 0, "It raised ZeroDivisionError"),
+])
+def test_a_run_that_cannot_go_on_is_told_why(mistake, message):
+    verdict = checks.check_resumable(mistake)
+    assert "not yet" in verdict and message in verdict, verdict
+
+
+def test_a_stub_is_not_attempted_and_random_numbers_stay_as_they_were():
+    def my_resumable(folder, model, images, labels, steps):
+        raise NotImplementedError
+    before = torch.get_rng_state()
+    assert "not attempted" in checks.check_resumable(my_resumable)
+    checks.check_resumable(resumable())
+    assert torch.equal(before, torch.get_rng_state())
