@@ -1,4 +1,7 @@
-"""Checks of lesson 12: the best of several, runs against runs, a verdict, all rows at once."""
+"""Checks of lesson 12: the best of several, runs against runs, a verdict, all rows at once.
+
+And of its workshop: how many seeds a verdict needs.
+"""
 
 import math
 import statistics
@@ -6,7 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any
 
+import numpy as np
+
 from deeplab.course.exercise import exercise, judged
+from deeplab.course.whole_table.equivalence import (POWER, draws, is_different, is_equivalent,
+                                                    powers, seeds_needed)
 from deeplab.table.rows import load_rows
 from deeplab.table.verdict import tolerance
 
@@ -118,3 +125,52 @@ def check_bias(attempt: Callable[[Sequence[float]], tuple[float, float]]
         (deviation / count, "Divide by the square root of n, not by n."),
         (deviation ** 2 / count, "That is the variance of the mean; take its root.")),
         f"Differences {differences}: standard error {got[1]}, expected {error:.4f}.", near=NEAR)
+
+
+@exercise("12.5", "You can say before the first run whether the runs will be enough.")
+def check_seeds(attempt: Callable[[np.ndarray, float], int | None]) -> Iterator[str | None]:
+    """Compare `attempt(differences, tolerance)` with the fewest seeds that are enough.
+
+    `differences` (trials, seeds) are those of imagined studies of a perfect copy.
+    """
+    for deviation, allowed in ((0.9, 0.8), (0.4, 0.5), (0.6, 0.5), (0.2, 0.5), (3.0, 0.5)):
+        differences = deviation * draws()
+        got = attempt(differences.copy(), allowed)
+        wanted = seeds_needed(powers(lambda some: is_equivalent(some, allowed), differences))
+        case = f"Deviation {deviation} points, tolerance {allowed}: "
+        if wanted is None:
+            if got is not None:
+                yield f"{case}got {got}; so many seeds are not there, and the answer is None."
+            continue
+        if isinstance(got, bool) or not isinstance(got, (int, np.integer)):
+            yield f"{case}expected a number of seeds, {wanted}; got {got!r}."
+        yield judged(got, wanted, _seed_mistakes(differences, allowed),
+                     f"expected {wanted}, got {got}. For each n: the interval of every study's "
+                     f"first n differences, the share of studies whose interval lies within the "
+                     f"tolerance, and whether that is {POWER:.0%}.", case=case, near=0)
+
+
+def _seed_mistakes(differences: np.ndarray,
+                   allowed: float) -> Iterator[tuple[int | None, str]]:
+    """Answers that usual mistakes lead to, and what to say of them."""
+    def needed(judge: Callable[[np.ndarray], np.ndarray], power: float = POWER) -> int | None:
+        return seeds_needed(powers(judge, differences), power)
+
+    def with_(**changes: Any) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda some: is_equivalent(some, allowed, **changes)
+
+    yield needed(with_(root=False)), "the error of a mean falls with the square root of n."
+    yield (needed(lambda some: np.abs(some.mean(1)) <= allowed),
+           "that asks for the mean alone; the whole interval must lie within the tolerance.")
+    yield (needed(lambda some: ~is_different(some)),
+           "an interval that holds 0 shows nothing: many intervals that are too wide hold it.")
+    yield (needed(with_(), 0.5), "that many seeds succeed in half of the studies; four of five "
+                                 "are asked for.")
+    yield (needed(with_(certainty=0.975)), "that is the interval of 95 %. Two one-sided tests of "
+                                           "5 % have one of 90 %.")
+    yield (needed(with_(certainty=0.9)), "that is the interval of 80 %: 0.9 is the certainty of "
+                                         "both sides, 0.95 that of each.")
+    yield (needed(with_(is_normal=True)), "that is the normal distribution. The deviation is "
+           "estimated from few numbers, so take Student's t with n - 1 degrees of freedom.")
+    yield (needed(with_(ddof=0)), "the deviation of a sample divides by n - 1; NumPy's `std` "
+                                  "does so with ddof=1.")

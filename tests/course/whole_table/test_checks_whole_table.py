@@ -2,9 +2,11 @@
 
 import math
 import statistics
+from functools import partial
 from itertools import combinations, product
 
 import pytest
+from scipy import stats
 
 from deeplab.course.whole_table import checks
 from deeplab.table.verdict import is_comparable, tolerance
@@ -112,3 +114,40 @@ def test_the_mean_and_its_standard_error_are_correct():
 def test_a_wrong_bias_is_told_what_is_wrong(mistake, message):
     verdict = checks.check_bias(mistake)
     assert "not yet" in verdict and message in verdict
+
+
+def seeds(differences, tolerance, *, certainty=0.95, ddof=1, quantile=stats.t.ppf, power=0.8,
+          root=0.5, first=2, judge=None):
+    for n in range(first, differences.shape[1] + 1):
+        some = differences[:, :n]
+        half = quantile(certainty, n - 1) * some.std(1, ddof=ddof) / n ** root
+        found = (abs(some.mean(1)) + half <= tolerance) if judge is None else judge(some, half)
+        if found.mean() >= power:
+            return n
+    return None
+
+
+def test_the_fewest_seeds_whose_interval_lies_within_the_tolerance_are_correct():
+    assert checks.check_seeds(seeds).startswith("Exercise 12.5: correct.")
+
+
+@pytest.mark.parametrize(("mistake", "message"), [
+    (partial(seeds, certainty=0.975), "interval of 95 %"),
+    (partial(seeds, certainty=0.9), "interval of 80 %"),
+    (partial(seeds, ddof=0), "divides by n - 1"),
+    (partial(seeds, quantile=lambda certainty, freedom: stats.norm.ppf(certainty)),
+     "normal distribution"),
+    (partial(seeds, power=0.5), "half of the studies"),
+    (partial(seeds, root=1), "square root of n"),
+    (partial(seeds, judge=lambda some, half: abs(some.mean(1)) <= 0.8), "the mean alone"),
+    (partial(seeds, judge=lambda some, half: abs(some.mean(1)) <= half), "shows nothing"),
+    (partial(seeds, judge=lambda some, half: abs(some).max(1) <= 0.8), "13; got None"),
+    (lambda *given: seeds(*given) or 40, "so many seeds are not there"),
+    (lambda *given: (seeds(*given) or 1) + 1, "expected 13, got 14"),
+    (lambda differences, tolerance: abs(differences.mean(1)) <= tolerance, "a number of seeds"),
+    (lambda differences, tolerance: differences[tolerance], "raised IndexError"),
+    (lambda differences, tolerance: 1 / 0, "raised ZeroDivisionError"),
+])
+def test_a_wrong_number_of_seeds_is_told_what_is_wrong(mistake, message):
+    verdict = checks.check_seeds(mistake)
+    assert "not yet" in verdict and message in verdict, verdict
