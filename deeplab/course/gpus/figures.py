@@ -1,4 +1,4 @@
-"""Pictures of lesson 9: gradients beside the range of float16, two precisions, memory."""
+"""Pictures of lesson 9: gradients beside the range of float16, precisions, waiting, memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -84,6 +84,21 @@ def memory(lines: Sequence[PlanLine]) -> Figure:
              ylim=(0, 1.12 * bottom.max()))
     handles, words = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], words[::-1], loc="center left", bbox_to_anchor=(1, 0.5))
+    return fig
+
+
+@house_style
+def timelines(fed: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+    """When a GPU works, one line for each way to feed it: its steps (begin, end) in seconds."""
+    fig, axes = subplots(0.5 * len(fed) + 1.2)
+    for place, (name, steps) in enumerate(fed.items()):
+        axes.barh(place, steps[-1][1], height=0.5, color="white", edgecolor=GREY, hatch="///",
+                  linewidth=0.5, label="waits for a batch" if place == 0 else None)
+        axes.broken_barh([(begin, end - begin) for begin, end in steps], (place - 0.25, 0.5),
+                         facecolor=BLUE, edgecolor="white",
+                         label="computes a step" if place == 0 else None)
+    finish(axes, grid="", xlabel="seconds", yticks=range(len(fed)), yticklabels=list(fed),
+           ylim=(len(fed) - 0.5, -0.5), xlim=(0, None))
     return fig
 
 

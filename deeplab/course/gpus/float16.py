@@ -1,7 +1,7 @@
-"""Which share of a training step's gradients becomes zero, or overflows, in float16.
+"""What two bytes keep of a training step's gradients: in float16, and in bfloat16.
 
 In mixed precision the gradient of every map travels back through the network in float16. Here
-it is computed in float32, and then asked what float16 would have kept of it.
+it is computed in float32, and then asked what the shorter formats would have kept of it.
 """
 
 import copy
@@ -38,8 +38,9 @@ def map_gradients(model: nn.Module, image: Tensor, label: Tensor, *, pixels: int
     return torch.cat([one.grad.flatten() for one in maps])
 
 
-def half_shares(gradients: Tensor, scale: float = 1.0) -> tuple[float, float]:
-    """Per cent of the gradients above 0 that become 0, and that overflow, in float16.
+def half_shares(gradients: Tensor, scale: float = 1.0,
+                kind: torch.dtype = torch.float16) -> tuple[float, float]:
+    """Per cent of the gradients above 0 that become 0, and that overflow, in `kind`.
 
     `scale` multiplies them first, as a `GradScaler` does.
 
@@ -47,6 +48,16 @@ def half_shares(gradients: Tensor, scale: float = 1.0) -> tuple[float, float]:
     True
     """
     nonzero = gradients[gradients != 0]
-    half = (nonzero * scale).half()
+    half = (nonzero * scale).to(kind)
     return (100 * (half == 0).double().mean().item(),
             100 * half.isinf().double().mean().item())
+
+
+def rounding(gradients: Tensor, scale: float = 1.0, kind: torch.dtype = torch.float16) -> float:
+    """The median of how far the gradients above 0 are off in `kind`, in per cent of each.
+
+    >>> round(rounding(torch.tensor([1.0, 1.001, 1.01]), kind=torch.bfloat16), 2)
+    0.1
+    """
+    scaled = gradients[gradients != 0] * scale
+    return 100 * ((scaled.to(kind).float() - scaled) / scaled).abs().median().item()

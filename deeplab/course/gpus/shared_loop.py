@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from deeplab.runs.launch import launch
 from deeplab.support.errors import ResourceError
-from deeplab.support.files import read_json, write_json
+from deeplab.support.files import atomic_write, read_json, write_json
 from deeplab.training.ranks import Ranks
 
 PROCESSES, STEPS, BATCH = 2, 3, 8
@@ -151,7 +151,7 @@ def source_of(loop: Loop) -> str:
 def load(source: str, file: Path) -> Loop:
     """The function that `source` defines, as a module that is written to `file`."""
     name = source.split("def ", 1)[1].split("(", 1)[0]
-    file.write_text(PRELUDE + source, encoding="utf-8")
+    atomic_write(file, PRELUDE + source)
     return runpy.run_path(str(file))[name]
 
 

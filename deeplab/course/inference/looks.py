@@ -1,6 +1,6 @@
 """The workshop of lesson 10: looks at an image by hand, right and in the usual wrong ways."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 VIEW, SIZE = (40, 52), (60, 78)  # what the network sees, and the image itself: height, width
 MAP = (10, 13)  # cells that the small network gives for the view
 SCALES = (0.75, 1.0, 1.5)
+BILINEAR = {"mode": "bilinear", "align_corners": False}
 
 
 class SmallNetwork(nn.Module):
@@ -34,27 +35,26 @@ def view() -> Tensor:
 
 
 def several_looks(model: nn.Module, image: Tensor, *, scales: Sequence[float], flip: bool,
-                  mode: str = "bilinear", corners: bool | None = False, by_size: bool = False,
+                  resize: Mapping[str, Any] = BILINEAR, by_size: bool = False,
                   softmax: bool = False, turned_back: bool = True,
                   first_to: tuple[int, int] | None = None) -> Tensor:
     """Logits (looks, K, *SIZE) of the looks that `flip` and `scales` ask for, upsampled.
 
-    The arguments from `mode` on make usual mistakes: another interpolation, probabilities,
+    The arguments from `resize` on make usual mistakes: another interpolation, probabilities,
     mirrored outputs that are left mirrored, maps that are first resized to something else.
     Only `by_size`, a rounded size and not a factor, is as good.
     """
-    corners = corners if mode == "bilinear" else None
     outputs = []
     for scale in scales:
         size = [int(scale * side) for side in image.shape[-2:]]
         seen = F.interpolate(image, size if by_size else None, None if by_size else scale,
-                             mode=mode, align_corners=corners)
+                             **resize)
         for is_mirrored in (False, True)[:1 + flip]:
             output = model(seen.flip(-1) if is_mirrored else seen).main
             output = output.flip(-1) if is_mirrored and turned_back else output
             output = output.softmax(1) if softmax else output
             for target in filter(None, (first_to, SIZE)):
-                output = F.interpolate(output, target, mode=mode, align_corners=corners)
+                output = F.interpolate(output, target, **resize)
             outputs.append(output)
     return torch.cat(outputs)
 
@@ -78,9 +78,11 @@ def mistakes(looks: Callable[..., Tensor], flip: bool) -> Iterator[tuple[Tensor,
     yield (looks()[1::2].mean(0, keepdim=True) if flip else None,
            "the plain looks are missing: only the mirrored ones are in this mean.")
     yield looks()[-1:], "that is the last look alone; collect them all, then take the mean."
-    yield (mean(corners=True), "`align_corners=True` puts the outermost centres on the rim of "
-                               "the image; the package, and training, keep False.")
-    yield mean(mode="nearest"), "that is nearest neighbour; interpolate with mode=\"bilinear\"."
+    yield (mean(resize=BILINEAR | {"align_corners": True}),
+           "`align_corners=True` puts the outermost centres on the rim of the image; the "
+           "package, and training, keep False.")
+    yield (mean(resize={"mode": "nearest"}),
+           "that is nearest neighbour; interpolate with mode=\"bilinear\".")
     yield (mean(first_to=MAP), "you brought all maps to the size of one of them first. Each goes "
                                "straight to (height, width): two interpolations blur more.")
     yield (mean(first_to=VIEW), "each output was first brought to the size of what the network "

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deeplab.support.files import atomic_write
+
 STEPS = 6
 Run = Callable[[Path, nn.Module, Tensor, Tensor, int], list[float]]
 
@@ -82,7 +84,10 @@ def killed(model: nn.Module, kill: Kill) -> Iterator[list[int]]:
         whole = io.BytesIO()
         save(content, whole)
         part = whole.getvalue()[:len(whole.getvalue()) // 2]
-        file.write(part) if hasattr(file, "write") else Path(file).write_bytes(part)
+        if hasattr(file, "write"):
+            file.write(part)
+        else:
+            atomic_write(Path(file), part)
         raise Killed
 
     handle = model.register_forward_pre_hook(count)

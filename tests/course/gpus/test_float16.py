@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deeplab.course.gpus.float16 import LARGEST, SMALLEST, half_shares, map_gradients
+from deeplab.course.gpus.float16 import LARGEST, SMALLEST, half_shares, map_gradients, rounding
 from deeplab.course.gpus.two_processes import demo_batch
 
 
@@ -39,3 +39,12 @@ def test_the_gradient_at_the_last_convolutions_sums_to_that_of_their_biases():
     by_map = gradients[-cells:], gradients[-2 * cells:-cells]
     sums = [part.view(2, 21, 36).sum(1).abs().max().item() for part in by_map]
     assert min(sums) < 1e-6 < gradients.abs().max()
+
+
+def test_bfloat16_keeps_the_size_and_fewer_digits():
+    gradients = torch.tensor([3.3e-9, -7.7e-12, 1.1e-5, 2.3])
+    assert half_shares(gradients)[0] == 50
+    assert half_shares(gradients, kind=torch.bfloat16) == (0, 0)
+    digits = 1 + torch.rand(1000, generator=torch.Generator().manual_seed(0))
+    ratio = rounding(digits, kind=torch.bfloat16) / rounding(digits)
+    assert ratio == pytest.approx(8, rel=0.15)  # three bits fewer

@@ -178,8 +178,8 @@ def without(part):
 @pytest.mark.parametrize(("mistake", "message"), [
     (wrong(softmax=True), "averaged probabilities"),
     (wrong(turned_back=False), "still mirrored"),
-    (wrong(corners=True), "align_corners=True"),
-    (wrong(mode="nearest"), "nearest neighbour"),
+    (wrong(resize={"mode": "bilinear", "align_corners": True}), "align_corners=True"),
+    (wrong(resize={"mode": "nearest"}), "nearest neighbour"),
     (wrong(first_to=looks.MAP), "size of one of them"),
     (wrong(first_to=looks.VIEW), "what the network sees; go straight"),
     (without(lambda each: each.sum(0, keepdim=True)), "that is the sum"),
