@@ -1,5 +1,5 @@
 """What the lessons call: a folder each; shared `exercise`, `failed_cells`, `quick`,
-`real_picture`, `refresh`.
+`real_picture`, `refresh`, and `counting` for cells that would be silent for long.
 
 `claims` are the words of a lesson that come from its outputs, `glossary` holds its terms to a link
 at their first use, and `paper_effects` shows what one ingredient of the paper was worth in the

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from deeplab.course.one_row.resume import STOP, stories
+from deeplab.course.one_row.resume import STOP
 from deeplab.figures.plots import BLUE, GREEN, GREY, ORANGE, house_style, subplots
 
 LOOKS = {"never stopped": dict(color=GREY, linewidth=7, alpha=0.5),
@@ -15,11 +15,6 @@ LOOKS = {"never stopped": dict(color=GREY, linewidth=7, alpha=0.5),
 
 
 @house_style
-def opening() -> Figure:
-    """Losses of a run that never stopped and of three that did, each in its own way."""
-    return losses(stories())
-
-
 def losses(runs: Mapping[str, Mapping[int, float]]) -> Figure:
     """The loss of each step of `runs`, named as in `stories`; beside it the difference."""
     fig, (left, right) = subplots(3.6, 1, 2)

@@ -77,12 +77,17 @@ class View(NamedTuple):
         return " ".join(said)
 
 
-@functools.cache
 def costs() -> dict[str, dict[str, float]]:
-    """GMACs of one crop, millions of parameters, and hours of every row; takes a few seconds."""
-    return {line.row_id: {"GMACs": inference_gmacs(line.config), "hours": line.hours,
-                          "parameters": sum(line.cost.parameters.values()) / 1e6}
-            for line in plan(list(load_rows()), gpu=GPU, gpus=GPUS)}
+    """The `cost` of every row."""
+    return {row_id: cost(row_id) for row_id in load_rows()}
+
+
+@functools.cache
+def cost(row_id: str) -> dict[str, float]:
+    """GMACs of one crop, millions of parameters, and hours of a row; takes about a second."""
+    (line,) = plan([row_id], gpu=GPU, gpus=GPUS)
+    return {"GMACs": inference_gmacs(line.config), "hours": line.hours,
+            "parameters": sum(line.cost.parameters.values()) / 1e6}
 
 
 @house_style
@@ -143,16 +148,18 @@ def _handles(view: View) -> list[Line2D]:
 
 
 def explore(view: View | None = None, *, interactive: bool = False) -> None:
-    """Choosers for rows and axis; without them, all rows over each kind of cost, or `view`.
+    """All rows over each kind of cost, or `view`; with `interactive` choosers for rows and axis.
 
-    That is also what readers without a kernel or without ipywidgets see.
+    The picture of `view` stays when a notebook is saved, and is what readers without a kernel
+    or without ipywidgets see.
     """
-    if interactive and find_spec("ipywidgets"):
-        _choosers()
-        return
     view = view or View()
+    if interactive and find_spec("ipywidgets"):
+        print("Click on a name, or hold Ctrl (on a Mac Cmd) and click to choose several; the "
+              "arrow keys and Space do the same. Below the choosers the whole table stays.")
+        _choosers()
     plots.show(draw(view), alt=view.sentence())
-    if interactive:
+    if interactive and not find_spec("ipywidgets"):
         print("There are no choosers without ipywidgets: pip install ipywidgets")
 
 

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from deeplab.course.whole_table.equivalence import claim
 from deeplab.figures.order import PAIRS, pairs
 from deeplab.figures.plots import BLUE, GREEN, ORANGE, house_style, note, subplots
 from deeplab.table.rows import load_rows
 from deeplab.table.verdict import tolerance
 
 BAND = "#d0d0d0"
+CLAIMS = {"equivalent": GREEN, "different": ORANGE, "undecided": BLUE}
 SHORT = {"output stride": "D8 - D16", "depth": "R101 - R50"}
 COLOURS = {"output stride": BLUE, "depth": ORANGE}
 # The same rows by the other team, per cent: mmsegmentation, docs of configs/deeplabv3, the
@@ -59,6 +61,24 @@ def offsets(differences: Mapping[str, float], *, title: str) -> Figure:
     _dots(axes, list(differences), differences, GREEN)
     axes.set(title=title, xlabel="points of mIoU; the band is the tolerance",
              ylim=(len(differences) - 0.4, -0.6))
+    return fig
+
+
+@house_style
+def intervals(ends: Mapping[str, tuple[float, float]], allowed: float) -> Figure:
+    """Confidence intervals of differences, in points, with the tolerance and what each allows."""
+    fig, axes = subplots(0.4 * len(ends) + 1.1, width=7.5)
+    axes.axvspan(-allowed, allowed, color=BAND, linewidth=0)
+    for place, (low, high) in enumerate(ends.values()):
+        said = claim((low, high), allowed)
+        axes.plot([low, high], [place, place], "|-", color=CLAIMS[said], markersize=12)
+        axes.plot((low + high) / 2, place, "o", color=CLAIMS[said])
+        note(axes, said, (max(high, allowed), place), 12, 0, va="center")
+    axes.axvline(0, color="black", linewidth=1)
+    axes.set(ylim=(len(ends) - 0.4, -0.6), xlabel=f"points of mIoU; the band is the tolerance, "
+             f"±{allowed:g}")
+    axes.set_yticks(range(len(ends)), list(ends))
+    axes.margins(x=0.3)
     return fig
 
 

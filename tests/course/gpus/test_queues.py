@@ -2,6 +2,7 @@
 
 import pytest
 
+from deeplab.course.gpus.figures import timelines
 from deeplab.course.gpus.queues import feed, idle, makespan
 
 
@@ -23,3 +24,12 @@ def test_rows_are_done_when_the_last_gpu_is():
     assert makespan(hours, 1) == sum(hours)
     assert makespan(hours, 2) == 12  # 7 and 3; 5, 4 and 3
     assert makespan(hours, 9) == max(hours)
+
+
+def test_a_timeline_has_a_bar_for_each_step_of_each_way():
+    fig = timelines({"1": feed(1, load=3, step=2, steps=4), "2": feed(2, load=3, step=2, steps=4)})
+    (axes,) = fig.axes
+    bars = [collection.get_paths() for collection in axes.collections]
+    assert [len(steps) for steps in bars] == [4, 4]
+    assert bars[0][0].get_extents().bounds == pytest.approx((3, -0.25, 2, 0.5))
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1", "2"]

@@ -16,7 +16,7 @@ def test_only_the_whole_checkpoint_gives_the_run_that_never_stopped():
 
 
 def test_every_run_has_a_line_and_a_name():
-    fig = figures.opening()
+    fig = figures.losses(stories())
     names = [text.get_text() for text in fig.legends[0].get_texts()]
     assert names == list(figures.LOOKS)
     assert [len(ax.lines) for ax in fig.axes] == [5, 5]  # the runs, and where they stop

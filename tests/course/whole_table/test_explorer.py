@@ -101,4 +101,14 @@ def test_the_choosers_redraw(monkeypatch):
     ((function, controls),) = interactions
     controls["datasets"].value = ("voc",)
     function(**{name: control.value for name, control in controls.items()})
-    assert views == [View(("GMACs",), ("voc",)).sentence()]
+    assert views == [View().sentence(), View(("GMACs",), ("voc",)).sentence()]
+
+
+def test_the_whole_table_stays_below_the_choosers_and_keys_are_told(monkeypatch, capsys):
+    ipywidgets = pytest.importorskip("ipywidgets")
+    views = []
+    monkeypatch.setattr(ipywidgets, "interact", lambda function, **controls: None)
+    monkeypatch.setattr(table.plots, "show", lambda fig, *, alt: views.append(alt))
+    table.explore(interactive=True)
+    assert views == [View().sentence()]
+    assert "hold Ctrl" in capsys.readouterr().out

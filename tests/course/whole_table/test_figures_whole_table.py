@@ -48,3 +48,13 @@ def test_the_other_team_has_rows_of_this_table_only():
 def test_seeds_are_joined_across_rows():
     fig = figures.seeds({"voc_r50_d16": [10.0, 12.0], "voc_r50_d8": [11.0, 11.5]})
     assert [list(line.get_ydata()) for line in fig.axes[0].lines] == [[10.0, 11.0], [12.0, 11.5]]
+
+
+def test_an_interval_is_named_and_coloured_by_what_it_allows():
+    fig = figures.intervals({"in": (-0.2, 0.3), "out": (0.6, 0.9), "both": (-0.2, 0.9)}, 0.5)
+    png(fig)
+    (axes,) = fig.axes
+    assert [text.get_text() for text in axes.texts] == ["equivalent", "different", "undecided"]
+    bars = [line for line in axes.lines if line.get_marker() == "|"]
+    assert [tuple(bar.get_xdata()) for bar in bars] == [(-0.2, 0.3), (0.6, 0.9), (-0.2, 0.9)]
+    assert len({bar.get_color() for bar in bars}) == 3
