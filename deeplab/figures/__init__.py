@@ -1,5 +1,5 @@
 """What `row.ipynb` draws (`run`, `tables`; `watch`: while it trains) and `report.ipynb` (`table`,
-`order`, `published`, `gallery`).
+`order`, `published`, `gallery`, `spent`).
 
 `gains` is for `paper.ipynb`.
 `plots` is the vocabulary of all figures, the lessons' too.

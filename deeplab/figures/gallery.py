@@ -96,8 +96,10 @@ def strip(picture: Picture, label_set: LabelSet, *, is_first: bool) -> str:
             (error_map(picture.label, prediction), f"errors of {row_id}, in orange")], words))
     title = ("The image on which the rows differ most, of those kept" if is_first
              else "Another image")
-    words = (f"{title}: {picture.disagreement:.0f} points between the best and the worst row."
-             if len(picture.predictions) > 1 else "An image of which one row left a prediction.")
+    words = f"{title}: {picture.disagreement:.0f} points between the best and the worst row."
+    if len(picture.predictions) == 1:
+        words = ("Only one row has left predictions: there is nothing to compare yet." if is_first
+                 else "Another image.")
     return (f'<p class="strip-title">{words}</p>\n<div class="strip" tabindex="0" role="group" '
             f'aria-label="{words}">{"".join(figures)}</div>')
 

@@ -36,7 +36,7 @@ class PlanLine:
     config: RunConfig
     gpu: Gpu
     cost: ModelCost
-    memory: TrainingMemory  # of each GPU
+    memory: TrainingMemory | None = None  # of each GPU, where it is asked for
 
     @property
     def row_id(self) -> str:

@@ -30,7 +30,8 @@ def details(entries: Sequence[Mapping[str, Any]], folder: Path) -> str:
     numbers = sorted({number for entry in entries for number in entry["deviations"]})
     meaning = "".join(f"<li value=\"{item.number}\">{html.escape(item.text)}</li>"
                       for item in DEVIATIONS if item.number in numbers)
-    return (f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>'
+    return ('<div class="wide" tabindex="0" role="group" aria-label="Row by row">'
+            f'<table><thead><tr>{head}</tr></thead><tbody>'
             + "".join(_line(runs, folder) for runs in rows.values())
             + f"</tbody></table></div><p>The departures, by their numbers:</p><ol>{meaning}</ol>")
 

@@ -19,7 +19,7 @@ body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; background: white;
 h1, h2 {{ line-height: 1.2; }}
 h2 {{ margin-top: 2.5rem; border-bottom: 1px solid #ddd; }}
 img {{ max-width: 100%; height: auto; }}
-.wide, .strip {{ overflow-x: auto; }}
+.wide, .strip, .output_png {{ overflow-x: auto; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 .strip {{ display: flex; gap: .6rem; scroll-snap-type: x proximity; padding-bottom: .6rem; }}
 .strip figure {{ flex: 0 0 10rem; margin: 0; scroll-snap-align: start; font-size: 13px; }}
@@ -27,17 +27,28 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
              image-rendering: pixelated; border: 1px solid #ddd; }}
 .strip-title {{ margin: 1rem 0 .3rem; }}
 table {{ display: block; overflow-x: auto; }}
-.wide table {{ display: table; }}
-th[scope=row] {{ text-align: left; font-weight: normal; }}
+.wide table {{ display: table; min-width: 50rem; }}
+th[scope=row] {{ text-align: left; font-weight: normal; white-space: nowrap; }}
 .wide td, .wide th {{ vertical-align: top; }}
-@media print {{
-  .strip {{ flex-wrap: wrap; }}
-  .wide, .strip, table {{ overflow: visible; }}
-  img, figure, tr {{ break-inside: avoid; }}
+@media screen and (max-width: 36rem) {{  /* words of 10 pixels in figures, which scroll sideways */
+  .output_png img {{ max-width: none; width: 36rem; }}
+  h1 {{ font-size: 1.6rem; }}
 }}
 table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .25rem .7rem; border-bottom: 1px solid #ddd; vertical-align: bottom; }}
 code {{ background: #f3f3f3; padding: 0 .2rem; }}
+@media print {{
+  body {{ margin: 0; max-width: none; font-size: 11pt; }}
+  .strip {{ flex-wrap: wrap; overflow: visible; }}
+  .strip figure {{ flex-basis: 6.3rem; font-size: 10px; }}
+  .strip img {{ width: 6.3rem; }}
+  .wide, table, .output_png {{ overflow: visible; }}
+  .wide table {{ min-width: 0; }}
+  table {{ font-size: 12px; }}
+  th, td {{ padding: .15rem .35rem; }}
+  img, figure, tr {{ break-inside: avoid; }}
+  h1, h2, h3, .strip-title {{ break-after: avoid; }}
+}}
 a.anchor-link {{ display: none; }}
 </style>
 </head>

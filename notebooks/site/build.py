@@ -18,14 +18,19 @@ PROJECT = SITE.parents[1]
 sys.path.insert(0, str(SITE))
 
 COPIED = ("notebooks/*.ipynb", "notebooks/*.md", "notebooks/solutions/*.ipynb", "data/README.md",
-          "results/README.md", "results/example/table.md", "results/example/figures/*.png")
+          "results/README.md", "results/example/table.md", "results/example/figures/*.png",
+          "results/example/paper/page.md", "results/example/paper/figures/*.png")
 EXECUTED = "results/example/{}.ipynb"  # of the committed demo run, shown instead of the blank one
+PAPER = Path("results/example/paper/index.md")
+PAPER_FIGURES = {"effects": "What each ingredient is worth: the paper's difference and that of the "
+                            "demo with its interval, a line for each ingredient"}
 EMPTY = '<script id="data" type="application/json">{}</script>'  # of the overlay viewer
 
 
 def stage(pages):
     """Copy everything that becomes a page or a picture to the folder `pages`."""
     from method_pages import pages as method
+    from notebook_pages import with_installation
     shutil.rmtree(pages, ignore_errors=True)
     for pattern in COPIED:
         for path in sorted(PROJECT.glob(pattern)):
@@ -34,11 +39,19 @@ def stage(pages):
         executed = PROJECT / EXECUTED.format(name)
         if executed.is_file():
             _copy(executed, pages / "notebooks" / f"{name}.ipynb")
+    repository = os.environ.get("DEEPLAB_REPOSITORY")
+    for path in (pages / "notebooks").rglob("*.ipynb") if repository else ():
+        notebook = with_installation(json.loads(path.read_text("utf-8")), repository)
+        _write(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     for path in sorted((SITE / "pages").rglob("*.md")):
         name = path.relative_to(SITE / "pages")
+        if name == PAPER and not (pages / name.with_name("page.md")).exists():
+            continue
         if not (pages / name).with_suffix(".ipynb").exists() and not (pages / name).exists():
             words = path.read_text("utf-8").replace("@lessons@", lesson_table())
             words = words.replace("@others@", "\n".join(other_pages()))
+            words = words.replace("@paper@", paper_page(pages))
+            words = words.replace("@figures@", paper_figures(pages))
             _write(pages / name, words.replace(f"@{path.stem}@", explorer_of(path)))
     _copy(SITE / "pages/opening.png", pages / "opening.png")
     for name, words in method(PROJECT / "deeplab").items():
@@ -64,6 +77,17 @@ def other_pages():
     found = {path.stem for kind in ("ipynb", "md")
              for path in (PROJECT / "notebooks").glob(f"[!0-9]*.{kind}")}
     return [f"notebooks/{name}" for name in sorted(found - named)]
+
+
+def paper_page(pages):
+    """The page of the paper's tables for a list of pages, where their results are committed."""
+    return PAPER.with_suffix("").as_posix() * (pages / PAPER.with_name("page.md")).exists()
+
+
+def paper_figures(pages):
+    """The figures of the paper's tables in Markdown."""
+    return "\n\n".join(f"![{PAPER_FIGURES.get(path.stem, path.stem)}](figures/{path.name})"
+                       for path in sorted((pages / PAPER).parent.glob("figures/*.png")))
 
 
 def explorer_of(path):

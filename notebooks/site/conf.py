@@ -15,10 +15,11 @@ project = "DeepLabV3, taught and reproduced"
 html_title = "DeepLabV3"
 language = "en"
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "notebook_pages", "formulas"]
-exclude_patterns = ["results/example/table.md"]  # example.md includes it
+exclude_patterns = ["results/example/table.md", "results/example/paper/page.md"]  # included
 
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # whose Markdown has tables
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_block", "deflist"]

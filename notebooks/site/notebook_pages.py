@@ -13,8 +13,18 @@ EXPLORERS = {"00_start_here": ("overlay", "overlay.explore("),
              "02_atrous_convolution": ("rates", "explorer.explore("),
              "05_aspp": ("mixer", "mixer.explore("),
              "12_the_whole_table": ("table", "explorer.explore(")}
+REPORTS = ("report", "paper")  # of which the pictures are read, and the code is folded
 TITLES = {"overlay": "Overlay viewer", "rates": "Rate explorer", "mixer": "Branch mixer",
           "table": "Table explorer"}
+INSTALL = """# Colab does not have the course: fetch it and install it.
+import importlib.util
+import sys
+
+if importlib.util.find_spec("deeplab") is None:
+    !git clone --quiet --depth 1 https://github.com/{repository} course
+    %pip install --quiet --no-deps --editable course
+    %pip install --quiet papermill imagecodecs
+    sys.path.insert(0, "course")  # what was installed is found from the next start on"""
 HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>\s*", re.S)
 PREDICT = re.compile(r"^\*\*Predict\.\*\* (.*?)(?=\n\n|\Z)", re.S | re.M)
 EXERCISE = re.compile(r"^#{2,3} Exercise (\d+|D)\.(\d+)", re.M)  # D: Going deeper
@@ -36,7 +46,8 @@ def transform(notebook, name, *, repository=""):
                 exercises = []
             exercises += found
         elif cell["cell_type"] == "code":
-            cell["metadata"] = code_metadata(cell, source, is_solution=is_solution)
+            cell["metadata"] = code_metadata(cell, source, is_solution=is_solution,
+                                             is_report=stem in REPORTS)
         cells.append(cell)
         if stem in EXPLORERS and EXPLORERS[stem][1] in source:
             cells.append(_markdown("explorer", explorer(EXPLORERS[stem][0], up="../")))
@@ -58,13 +69,15 @@ def solution_text(source):
     return f"{heading}\n\n:::{{dropdown}} The way there\n{rest.strip()}\n:::\n"
 
 
-def code_metadata(cell, source, *, is_solution):
+def code_metadata(cell, source, *, is_solution, is_report=False):
     """The cell's metadata with what folds it, and with the alternative text of its figure."""
     metadata = dict(cell["metadata"])
     tags = list(metadata.get("tags", []))
     if is_solution and "def " in source:
         tags.append("hide-cell")
     elif is_only_imports_or_figures(source):
+        tags.append("hide-input")
+    if is_report and "hide-input" not in tags:
         tags.append("hide-input")
     if tags:
         metadata["tags"] = tags
@@ -107,9 +120,21 @@ def downloads(name, repository):
     if repository:
         line += (f" · [open in Colab](https://colab.research.google.com/github/{repository}/blob/main/"
                  f"{name}.ipynb) · [open in Binder](https://mybinder.org/v2/gh/{repository}/main"
-                 f"?labpath={name}.ipynb). There run first: "
-                 f"`%pip install git+https://github.com/{repository}`")
+                 f"?labpath={name}.ipynb). What is downloaded installs the course by itself; "
+                 f"in Colab run first: `%pip install git+https://github.com/{repository}`")
     return f"{{.downloads}}\n{line}"
+
+
+def with_installation(notebook, repository):
+    """The notebook (parsed JSON) with a cell below its title that installs the course.
+
+    It does nothing where the course is installed; Colab, which knows no such repository, needs it.
+    """
+    source = INSTALL.format(repository=repository)
+    cell = {"cell_type": "code", "id": "install", "execution_count": None, "outputs": [],
+            "metadata": {"tags": ["hide-input"]}, "source": source}
+    cells = notebook["cells"]
+    return notebook | {"cells": [cells[0], cell, *cells[1:]]}
 
 
 def _with_solutions(source, exercises, stem):

@@ -1,9 +1,11 @@
 """What the site makes of notebooks and docstrings, and the numbers that its explorers show."""
 
+import importlib.util
 import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,6 +84,30 @@ def test_a_repository_brings_links_to_where_a_notebook_runs():
     assert "pip install git+https://github.com/someone/deeplab" in line
 
 
+def test_a_downloaded_notebook_installs_the_course_where_it_is_missing(monkeypatch):
+    notebook = json.loads(LESSONS[0].read_text(encoding="utf-8"))
+    made = notebook_pages.with_installation(notebook, "someone/deeplab")
+    assert [cell["cell_type"] for cell in made["cells"][:2]] == ["markdown", "code"]
+    assert made["cells"][2:] == notebook["cells"][1:]
+    from IPython.core.inputtransformer2 import TransformerManager
+    source = TransformerManager().transform_cell(made["cells"][1]["source"])
+    run = []
+    shell = SimpleNamespace(system=run.append, run_line_magic=lambda *words: run.append(words))
+    exec(source, {"get_ipython": lambda: shell})
+    assert run == []  # it is installed here
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    exec(source, {"get_ipython": lambda: shell})
+    assert run[0].endswith("https://github.com/someone/deeplab course") and len(run) == 3
+    assert sys.path[0] == "course"
+
+
+def test_the_code_of_a_report_is_folded():
+    cells = [cell for cell in page(PROJECT / "notebooks/report.ipynb")
+             if cell["cell_type"] == "code"]
+    assert all(cell["metadata"]["tags"].count("hide-input") == 1 for cell in cells)
+
+
 def test_every_public_name_of_the_method_has_its_page():
     made = method_pages.pages(PROJECT / "deeplab")
     assert set(made) == {"index.md", "model.md", "data.md", "training.md", "evaluation.md"}
@@ -111,6 +137,25 @@ def test_a_kept_notebook_names_no_folder_and_no_time():
     made = keep.kept({"cells": [cell], "metadata": {"papermill": {"output_path": "/tmp/x"}}})
     assert made["cells"][0]["source"] == "results_root = None\nseed = 0"
     assert "papermill" not in json.dumps(made)
+
+
+def test_a_kept_report_leads_to_no_run_that_is_not_kept():
+    link = '<th>voc <a href="voc_r50_d8/seed0/row.html">seed 0</a> <a href="#x">y</a></th>'
+    cell = {"cell_type": "code", "source": "", "metadata": {},
+            "outputs": [{"output_type": "display_data", "data": {"text/html": [link]}}]}
+    made = keep.kept({"cells": [cell]})["cells"][0]["outputs"][0]["data"]["text/html"]
+    assert made == '<th>voc seed 0 <a href="#x">y</a></th>'
+
+
+def test_the_papers_tables_are_a_page_where_they_are_committed(tmp_path):
+    assert build.paper_page(tmp_path) == "" == build.paper_figures(tmp_path)
+    folder = tmp_path / "results/example/paper"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "page.md").write_text("# The paper's own tables\n")
+    (folder / "figures/effects.png").write_bytes(b"")
+    assert build.paper_page(tmp_path) == "results/example/paper/index"
+    assert build.paper_figures(tmp_path).endswith("(figures/effects.png)")
+    assert len(build.paper_figures(tmp_path)) > 60  # a figure has words
 
 
 def test_the_rate_explorer_compares_with_the_package():
