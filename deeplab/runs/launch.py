@@ -9,6 +9,7 @@ in two of five trials.)
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -153,24 +154,37 @@ def main() -> None:
     for which they saved, and prints no traceback of its own.
     """
     from torch.distributed.elastic.multiprocessing import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.elastic.rendezvous import RendezvousError
-    from torch.distributed.run import main as torchrun
     die_with_parent()
     os.environ[PARENT] = str(os.getpid())
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(TERMINATE_SECONDS))
+    try:
+        code = _agent(sys.argv[1:])
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # torchrun's handlers outlive its ranks
+    except SignalException:
+        code = Stopped.exit_code
+    sys.exit(code)
+
+
+def _agent(arguments: list[str]) -> int:
+    """Run torchrun; the exit code that its ranks' ends come to."""
+    from torch.distributed import DistError
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError
+    from torch.distributed.run import main as torchrun
     signals = ",".join(number.name for number in SIGNALS)
     try:
-        torchrun(["--signals-to-handle", signals, *sys.argv[1:]])
-    except SignalException:
-        sys.exit(Stopped.exit_code)
-    except RendezvousError as error:  # the first machine's torchrun ended before this one
-        print(f"E-RANK the machine at which all meet has ended: {error}", file=sys.stderr)
-        sys.exit(ResourceError.exit_code)
+        torchrun(["--signals-to-handle", signals, *arguments])
+    except (RendezvousError, DistError) as error:
+        what = str(error).partition("\n")[0]
+        print(f"E-RANK the machine at which all meet is not there, or has ended: {what}",
+              file=sys.stderr)
+        return ResourceError.exit_code
     except ChildFailedError as error:
         codes = {failure.exitcode for failure in error.failures.values()}
         is_asked = all(code == Stopped.exit_code or -code in SIGNALS for code in codes)
-        sys.exit(Stopped.exit_code if is_asked else max(1, *codes))
+        return Stopped.exit_code if is_asked else max(1, *codes)
+    return 0
 
 
 if __name__ == "__main__":

@@ -105,8 +105,8 @@ def _body(configs: Sequence[RunConfig], nodes: int) -> list[str]:
     program = shlex.quote(str(_program()))
     return [
         "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK",
-        "# a signal that comes before the program can hear it must not end it",
-        """hear=(bash -c 'trap "" USR1; exec "$@"' task)""",
+        "# a signal that comes before the program can hear it must not end it; torchrun reads PET_",
+        """hear=(bash -c 'trap "" USR1; export PET_NODE_RANK=$SLURM_NODEID; exec "$@"' task)""",
         "step= cancelled=", "trap 'kill -USR1 $step' USR1",
         "trap 'cancelled=yes; kill -USR1 $step' TERM  # SLURM itself queues a preempted task again",
         "step() {", '  srun "$@" &', "  step=$!", "  wait $step", "  code=$?",
@@ -126,10 +126,10 @@ def _ranks(configs: Sequence[RunConfig], nodes: int) -> list[str]:
     ranks = max(1, configs[0].world // nodes)
     return [
         *_array("runs", (json.dumps(config.parameters) for config in configs)),
-        "host=$(srun --nodes=1 --ntasks=1 hostname)",
+        # fixed numbers, so that no agent asks for newcomers: one that has lost the first agent,
+        # whose ranks were quicker to save, still ends as its own ranks do
         f"OMP_NUM_THREADS=$(((SLURM_CPUS_PER_TASK + {ranks - 1}) / {ranks})) "
         f'step "${{hear[@]}}" {shlex.quote(sys.executable)} -m deeplab.runs.launch '
-        f"--nnodes {nodes} --nproc-per-node {ranks} --max-restarts 0 --rdzv-backend c10d "
-        '--rdzv-endpoint "$host:$((20000 + SLURM_JOB_ID % 10000))" '
-        '--rdzv-id "$SLURM_JOB_ID-${SLURM_RESTART_COUNT:-0}" '
+        f"--nnodes {nodes} --nproc-per-node {ranks} --max-restarts 0 "
+        '--master-addr "$(hostname)" --master-port $((20000 + SLURM_JOB_ID % 10000)) '
         '-m deeplab.runs.rank "${runs[$SLURM_ARRAY_TASK_ID]}"']

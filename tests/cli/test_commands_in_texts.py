@@ -11,7 +11,8 @@ from deeplab.cli.main import main
 from deeplab.support.folders import PROJECT
 
 READMES = ("README.md", "data/README.md", "results/README.md")
-OF_OTHERS = {"--nproc-per-node", "--nnodes", "--resources", "--shm-size"}  # torchrun, dask, docker
+OF_OTHERS = {"--nproc-per-node", "--nnodes", "--node-rank",  # torchrun
+             "--resources", "--shm-size"}  # dask, docker
 A_WORD = "voc"  # in the place of what an f-string fills in
 COMMAND = re.compile(r"(?<![\w/.-])deeplab (?=[a-z])")
 

@@ -129,16 +129,9 @@ def test_a_cancelled_row_is_submitted_again_and_goes_on(cluster, configs, refere
     table.finish(references)
 
 
-# A known fault: of two agents of torchrun that are signalled, one may end while the other still
-# waits for it, which then ends with 5 and not with 75, so that SLURM does not begin the job again.
-TWO_AGENTS = pytest.mark.xfail(strict=False, reason="two agents of torchrun may miss each other")
-
-
-@pytest.mark.parametrize("words", [
-    pytest.param((), id="undisturbed"),
-    pytest.param(("scancel", "--signal=USR1"), id="signal to the step", marks=TWO_AGENTS),
-    pytest.param(("scancel", "--batch", "--signal=USR1"), id="signal to the shell",
-                 marks=TWO_AGENTS)])
+@pytest.mark.parametrize("words", [(), ("scancel", "--signal=USR1"),
+                                   ("scancel", "--batch", "--signal=USR1")],
+                         ids=["undisturbed", "signal to the step", "signal to the shell"])
 def test_a_row_on_two_nodes_ends_with_the_bits_of_one_on_one_machine(
         cluster, data_root, tmp_path, two_processes, words):
     config = config_of(ROWS[0], tmp_path / "results", data_root, processes=2)

@@ -1,17 +1,20 @@
 """One rank of the toy training: `python -m toy_rank FOLDER`, started by torchrun.
 
 TOY_CRASH=1:step:5 kills rank 1 at its step 5, and :stop: instead of it stops it for ever; once
-only, so that the ranks that are started afresh get through.
+only, so that the ranks that are started afresh get through. TOY_LINGER=1:4 keeps rank 1 for
+four seconds after it has stopped as asked.
 """
 
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from toy_training import toy_train
 
 from deeplab.runs.launch import process_group
+from deeplab.support.errors import Stopped
 from deeplab.training import loop
 
 
@@ -43,4 +46,9 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except Stopped as stopped:
+        slow, _, seconds = os.environ.get("TOY_LINGER", "").partition(":")
+        time.sleep(float(seconds) if slow == os.environ["RANK"] else 0)
+        sys.exit(stopped.exit_code)

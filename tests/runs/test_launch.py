@@ -259,3 +259,41 @@ def test_the_ranks_stop_or_end_with_the_process_that_launched_them(tmp_path, num
     while live_ranks(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert live_ranks(tmp_path) == []
+
+
+def agents(folder, port, **more):
+    """The torchruns of two machines with one rank each, started as the README starts them."""
+    variables = os.environ | more | {"PYTHONPATH": f"{HELPERS}{os.pathsep}"
+                                     f"{os.environ.get('PYTHONPATH', '')}"}
+    return [subprocess.Popen(
+        [sys.executable, "-m", "deeplab.runs.launch", "--nnodes", "2", "--node-rank", str(number),
+         "--nproc-per-node", "1", "--max-restarts", "0", "--master-addr", "127.0.0.1",
+         "--master-port", str(port), "-m", "toy_rank", str(folder)],
+        env=variables, stderr=subprocess.PIPE, text=True) for number in (0, 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told, late", [(0, 1), (1, 0)])
+def test_both_machines_end_with_75_when_one_is_signalled_and_has_ended_first(
+        tmp_path, told, late):
+    """SLURM signals its nodes one after the other, and one of them may be slower to end."""
+    log = tmp_path / "log.jsonl"
+    nodes = agents(tmp_path, free_port(), TOY_LINGER=f"{late}:3")
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (log.exists() and "loss" in log.read_text()):
+        time.sleep(0.05)
+    nodes[told].send_signal(signal.SIGUSR1)
+    errors = [node.communicate(timeout=60)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [Stopped.exit_code] * 2, errors
+    assert "E-RANK" not in "".join(errors) and "Traceback" not in "".join(errors)
+
+
+def test_a_machine_that_is_not_met_is_said_in_one_line(tmp_path):
+    variables = os.environ | {"PET_RDZV_CONF": "timeout=1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "deeplab.runs.launch", "--nnodes", "2", "--node-rank", "1",
+         "--master-addr", "127.0.0.1", "--master-port", str(free_port()), "-m", "toy_rank",
+         str(tmp_path)], env=variables, capture_output=True, text=True, timeout=120)
+    assert done.returncode == ResourceError.exit_code, done.stderr
+    assert "E-RANK the machine at which all meet is not there" in done.stderr
+    assert "Traceback" not in done.stderr

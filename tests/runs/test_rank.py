@@ -101,13 +101,13 @@ def test_two_machines_train_one_row_with_the_commands_of_the_readme(data_root, t
     assert ranks(whole, "", "") == [0, 0]
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        endpoint = f"127.0.0.1:{sock.getsockname()[1]}"
+        port = sock.getsockname()[1]
     words = [str(Path(sys.executable).with_name("torchrun")), "--nnodes", "2", "--nproc-per-node",
-             "1", "--max-restarts", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint,
-             "--rdzv-id", "voc_r50_d16", "-m", "deeplab.runs.rank",
-             json.dumps(config.parameters)]
+             "1", "--max-restarts", "0", "--master-addr", "127.0.0.1", "--master-port", str(port),
+             "-m", "deeplab.runs.rank", json.dumps(config.parameters)]
     for more, code in (({"TEST_RANK": "1=step:6"}, 1), ({}, 0)):
-        nodes = [subprocess.Popen(words, env=environment(TEST_QUICK="1", **more)) for _ in range(2)]
+        nodes = [subprocess.Popen(words, env=environment(
+            TEST_QUICK="1", PET_NODE_RANK=str(number), **more)) for number in range(2)]
         assert [node.wait(timeout=200) for node in nodes] == [code, code]
     for each in (whole, config):
         assert in_child(finish, each) == 0
