@@ -15,6 +15,7 @@ from deeplab.runs.config import RunConfig
 
 FIELDS = {"JobArrayID": 40, "State": 16, "RestartCnt": 10, "Reason": 40, "Comment": 60_000}
 ANSWER_SECONDS = 15  # in which a command of SLURM must answer
+STILL_THERE = ("pending", "running", "completing", "suspended")  # states of a job before its end
 MARK = "deeplab rows"  # how such a comment begins
 
 
@@ -62,10 +63,17 @@ def queued_jobs(results_root: Path, profile: str) -> dict[Path, QueuedJob]:
 
 
 def ending(number: str) -> str:
-    """How a job ended, such as "timeout"; "" where SLURM keeps no account of it."""
+    """How a job ended, such as "timeout"; "" where SLURM does not know, or no longer.
+
+    Without accounts (sacct) its controller still knows for some minutes.
+    """
     text = said("sacct", "--jobs", number, "--allocations", "--noheader", "--parsable2",
                 "--format", "State")
-    return text.splitlines()[-1].lower() if text else ""
+    if text:
+        return text.splitlines()[-1].lower()
+    known = re.search(r"JobState=(\w+)", said("scontrol", "show", "job", number, "--oneliner"))
+    state = known[1].lower() if known else ""
+    return "" if state in STILL_THERE else state
 
 
 def said(*words: str) -> str:

@@ -19,6 +19,7 @@ from deeplab.support.errors import UsageError
 
 LOOK_SECONDS = 10  # between two looks at the queue
 SILENT_SECONDS = 60  # without a worker, after which SLURM's reason is said, and said again
+SUBMIT_SECONDS = 30  # in which SLURM must take or refuse a job
 LOST_WORKER_TIMEOUT = "5s"  # after which Dask believes that a worker is gone
 
 
@@ -54,19 +55,32 @@ def slurm_cluster(request: JobRequest, directives: Sequence[str], logs: Path) ->
 
 
 def check_submission(script: str) -> None:
-    """Raise `UsageError` (E-CLUSTER) with SLURM's sentence if it would refuse the job `script`."""
-    try:
-        answer = subprocess.run(["sbatch", "--test-only"], input=script, capture_output=True,
-                                text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError.of("E-CLUSTER", "there is no SLURM here", found=error,
-                            expected="the commands sbatch and squeue",
-                            do="run it on a login node of the cluster") from error
+    """Raise `UsageError` (E-CLUSTER) with SLURM's sentence if it would refuse the job `script`.
+
+    `--test-only` also says no where nodes are only drained for now. A job that is held, and at
+    once cancelled, then shows whether SLURM would queue it.
+    """
+    answer = _submitted(script, "--test-only")
+    if answer.returncode:
+        answer = _submitted(script, "--parsable", "--hold")
+        if answer.returncode == 0:
+            said("scancel", answer.stdout.strip().partition(";")[0])
     if answer.returncode:
         raise UsageError.of("E-CLUSTER", "SLURM refuses the job",
                             found=answer.stderr.strip().splitlines()[-1],
                             expected="a partition, account and size that the site has",
                             do="correct the --directive; --dry-run prints the job script")
+
+
+def _submitted(script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """The answer of `sbatch` to a job script; raises `UsageError` (E-CLUSTER) without a SLURM."""
+    try:
+        return subprocess.run(["sbatch", *options], input=script, capture_output=True, text=True,
+                              timeout=SUBMIT_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError.of("E-CLUSTER", "there is no SLURM here", found=error,
+                            expected="the commands sbatch and squeue",
+                            do="run it on a login node of the cluster") from error
 
 
 def job_times() -> tuple[float, float]:

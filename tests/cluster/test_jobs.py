@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from slurm import missing_programs, slurm_cluster
 from small_table import (ROWS, config_of, damaged_files, draw_twins, environment, logged_step,
                          reference_digests, row_digest)
 
+from deeplab.runs import slurm
+from deeplab.runs.cluster import run_on_cluster
 from deeplab.runs.sbatch import JobRequest, sbatch_script
 
 pytestmark = [
@@ -184,12 +187,31 @@ def test_the_report_waits_for_the_rows(cluster, configs, tmp_path):
 
 def test_status_knows_the_jobs_of_the_rows(cluster, configs, tmp_path):
     waiting = Table(cluster, configs, tmp_path, directives=["--begin=now+1hour"])
-    shown = subprocess.run(
-        [sys.executable, "-m", "deeplab", "status", "--results", str(configs[0].results_root)],
-        capture_output=True, text=True, env=waiting.environment, check=True).stdout
+    shown = shown_status(waiting)
     for task in range(2):
         assert f"SLURM job {waiting.job}_{task} is pending (BeginTime)" in shown
     cluster.run("scancel", waiting.job)
+
+
+def shown_status(table):
+    """What `deeplab status` says of the rows of a table."""
+    return subprocess.run(
+        [sys.executable, "-m", "deeplab", "status", "--results",
+         str(table.configs[0].results_root)],
+        capture_output=True, text=True, env=table.environment, check=True).stdout
+
+
+def test_status_knows_a_job_queued_again_and_how_a_lost_one_ended(cluster, configs, tmp_path):
+    table = Table(cluster, configs[:1], tmp_path)
+    table.wait_for_step(0)
+    cluster.run("scontrol", "requeuehold", f"{table.job}_0")
+    cluster.wait(f"{table.job}_0", "PENDING")
+    assert re.search(rf"SLURM job {table.job}_0 is pending \(.+\), queued again 1 times",
+                     shown_status(table))
+    cluster.run("scancel", table.job)
+    cluster.wait(f"{table.job}_0", "CANCELLED")
+    assert re.search(r"its SLURM job [\d_]+ has ended: cancelled\n *go on with: deeplab run",
+                     shown_status(table))
 
 
 def deeplab_table(cluster, configs, *words, pause="0.5"):
@@ -243,3 +265,26 @@ def test_a_job_that_slurm_refuses_ends_the_table_with_its_sentence(cluster, conf
     assert table.returncode == 2 and time.monotonic() - start < 30
     assert "E-CLUSTER SLURM refuses the job" in output and "invalid partition" in output.lower()
     assert "Traceback" not in output
+
+
+@needs_dask
+def test_a_table_whose_job_waits_says_for_what_until_it_begins(cluster, configs, monkeypatch):
+    """A node that is drained, and in service again once this has been said."""
+    for name, value in environment(TEST_QUICK="1").items():
+        monkeypatch.setenv(name, value)
+    for name in ("SLURM_CONF", "PATH"):
+        monkeypatch.setenv(name, cluster.environment[name])
+    monkeypatch.setattr(slurm, "SILENT_SECONDS", 5)
+    cluster.run("scontrol", "update", "NodeName=node2", "State=DRAIN", "Reason=a test")
+    said = []
+
+    def say(text):
+        said.append(text)
+        if "pending: " in text:
+            cluster.run("scontrol", "update", "NodeName=node2", "State=RESUME")
+
+    codes = run_on_cluster(configs[:1], "slurm", SMALL, directives=["--nodelist=node2"], say=say)
+    assert codes == {ROWS[0]: 0}, said
+    first = next(text for text in said if "pending" in text)
+    assert re.search("no job has started yet; pending: .*(ReqNodeNotAvail|Resources|Priority)",
+                     first), said

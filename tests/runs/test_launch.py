@@ -284,7 +284,7 @@ def test_both_machines_end_with_75_when_one_is_signalled_and_has_ended_first(
         time.sleep(0.05)
     nodes[told].send_signal(signal.SIGUSR1)
     errors = [node.communicate(timeout=60)[1] for node in nodes]
-    assert [node.returncode for node in nodes] == [Stopped.exit_code] * 2, errors
+    assert [node.returncode for node in nodes] == [Stopped.exit_code] * 2, "\n".join(errors)
     assert "E-RANK" not in "".join(errors) and "Traceback" not in "".join(errors)
 
 

@@ -79,6 +79,10 @@ def test_status_names_pending_requeued_and_lost_jobs(configs, answer):
     goes_on = " ".join(["go on with: deeplab", *configs[1].command[:6]])
     assert text.count(goes_on) == 1 and goes_on.endswith("--seed 3")
     assert "my: results" in text
+    answer("scontrol", "JobId=6 JobName=deeplab JobState=CANCELLED Reason=None")
+    assert ending("6") == "cancelled"
+    answer("scontrol", "JobId=6 JobName=deeplab JobState=COMPLETING Reason=None")
+    assert ending("6") == ""
     answer("sacct", "TIMEOUT\n")
     assert ending("6") == "timeout"
 
