@@ -59,10 +59,14 @@ def main(debug: bool) -> None:
 @AGAIN
 def run(row: str, again: bool, **given: Any) -> None:
     """Run one ROW; a run that was stopped goes on, one that is done is left alone."""
+    from deeplab.planning.loaders import starving
     from deeplab.runs.config import RunConfig
     from deeplab.runs.run_row import run_row
     from deeplab.support.scores import score_words
     config = RunConfig.of(row_id=row, **given)
+    warning = starving(config)
+    if warning:
+        say(warning, err=True)
     try:
         result = run_row(config, again=again)
     except ResourceError as error:

@@ -5,6 +5,7 @@ peak is reached was fitted once, to the inference speeds that mmsegmentation pub
 eleven models on a V100; nothing here was measured by this project.
 """
 
+import re
 from dataclasses import dataclass
 
 from deeplab.support.errors import UsageError
@@ -66,3 +67,15 @@ def get_gpu(name: str) -> Gpu:
         raise UsageError.of("E-GPU", "no such GPU is known", found=repr(name),
                             expected=", ".join(GPUS), do="take the one that is most like yours")
     return GPUS[name.upper()]
+
+
+def known_gpu(name: str, memory: float) -> Gpu | None:
+    """The kind of GPU that CUDA calls `name`, such as "NVIDIA A100-SXM4-40GB"; None if unknown.
+
+    Of kinds that differ in their memory only, the one nearest to `memory` GiB.
+    """
+    words = re.split(r"[^A-Z0-9]+", name.upper())
+    joined = {"".join(words[first:last]) for first in range(len(words))
+              for last in range(first + 1, first + 4)}  # "GeForce RTX 3090" has RTX3090
+    kinds = [gpu for gpu in GPUS.values() if gpu.name.partition("-")[0] in joined]
+    return min(kinds, key=lambda gpu: abs(gpu.memory - memory), default=None)

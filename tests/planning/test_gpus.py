@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deeplab.planning.gpus import GPUS, get_gpu
+from deeplab.planning.gpus import GPUS, get_gpu, known_gpu
 from deeplab.planning.plan import plan
 from deeplab.planning.plan_text import plan_text
 from deeplab.support.cuda import serves
@@ -32,3 +32,13 @@ def test_a_plan_for_an_older_card_names_the_build_that_serves_it():
 def test_an_unknown_card_is_refused_with_those_that_are_known():
     with pytest.raises(UsageError, match="(?s)E-GPU .*'T5'.*RTX2080TI"):
         get_gpu("T5")
+
+
+@pytest.mark.parametrize("name, memory, known", [
+    ("NVIDIA A100-SXM4-40GB", 39.4, "A100-40"), ("NVIDIA A100 80GB PCIe", 79.2, "A100-80"),
+    ("Tesla V100-SXM2-32GB", 31.7, "V100-32"), ("NVIDIA H100 80GB HBM3", 79.1, "H100"),
+    ("NVIDIA GeForce RTX 2080 Ti", 10.8, "RTX2080TI"), ("NVIDIA GeForce RTX 3090", 23.7, "RTX3090"),
+    ("Tesla T4", 14.6, "T4"), ("NVIDIA L40S", 44.4, None), ("NVIDIA T400", 2.0, None),
+    ("NVIDIA GeForce GTX 1080", 7.9, None)])
+def test_a_gpu_is_known_by_the_name_that_cuda_gives_it(name, memory, known):
+    assert getattr(known_gpu(name, memory), "name", None) == known
