@@ -20,8 +20,12 @@ from deeplab.runs.predict import weight_file
 from deeplab.runs.records import check_place
 from deeplab.support.files import sha256, write_json
 from deeplab.support.seal import sealed
+from deeplab.support.torch_errors import translate_torch_errors
 from deeplab.table.rows import get_row
 from deeplab.weights.fused import optimize_for_inference
+
+LESS_MEMORY = ("leave out the largest of --scales, or evaluate on the CPU (--device cpu), which "
+               "takes longer and counts the same; another process may hold the GPU: nvidia-smi")
 
 
 def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
@@ -32,7 +36,8 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
     """Evaluate `weights`, a file or "published", on the row's evaluation split.
 
     Without `profile` the one that the file records is taken, or else `full`. Writes the result
-    and returns it. Raises `CheckpointError` for weights that do not fit the row, `DataError`.
+    and returns it. Raises `CheckpointError` for weights that do not fit the row, `DataError`,
+    `ResourceError` (E-OOM, E-CUDA).
     """
     row = get_row(row_id)
     file = weight_file(weights, row_id)
@@ -42,11 +47,12 @@ def evaluate_weights(row_id: str, weights: str, *, profile: str | None = None,
     inference = replace(config.inference, scales=scales, flip=flip)
     model = file.model(row, config.profile.name)
     experiment = Experiment(config)
-    network = optimize_for_inference(model.to(experiment.device))
-    evaluation = evaluate(
-        network, experiment.eval_set, inference=inference, progress=progress,
-        transform=EvalTransform(config.resize, experiment.device),
-        num_classes=config.row.num_classes)
+    with translate_torch_errors("an image of the evaluation split", less=LESS_MEMORY):
+        network = optimize_for_inference(model.to(experiment.device))
+        evaluation = evaluate(
+            network, experiment.eval_set, inference=inference, progress=progress,
+            transform=EvalTransform(config.resize, experiment.device),
+            num_classes=config.row.num_classes)
     facts = evaluation_facts(experiment, evaluation) | {
         "weights": file.path.name, "weights_sha256": sha256(file.path),
         "scales": list(scales), "flip": flip,

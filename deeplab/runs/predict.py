@@ -19,10 +19,14 @@ from deeplab.runs.device import device_of
 from deeplab.runs.photos import check_targets, marked
 from deeplab.support.errors import UsageError
 from deeplab.support.files import atomic_write
+from deeplab.support.torch_errors import translate_torch_errors
 from deeplab.table.rows import get_row, load_rows
 from deeplab.weights.files import WeightFile
 from deeplab.weights.fused import optimize_for_inference
 from deeplab.weights.published import PUBLISHED, published_weights
+
+LESS_MEMORY = ("label it on the CPU (--device cpu), or a smaller copy of it; another process may "
+               "hold the GPU: nvidia-smi")
 
 
 class Labelled(NamedTuple):
@@ -44,7 +48,8 @@ def label_photos(photos: Sequence[Path | str], weights: Path | str, *, row_id: s
     `raw` only NAME.png in plain grey, as test servers take it. The values are always those of
     the dataset's own label files. Raises `UsageError`: E-ROW if neither `row_id` nor the file
     says whose weights they are, E-TWICE if two results would have one name, E-EXISTS if one
-    would replace what this function did not write; `CheckpointError`; `DataError` (E-IMAGE).
+    would replace what this function did not write; `CheckpointError`; `DataError` (E-IMAGE);
+    `ResourceError` (E-OOM, E-CUDA).
     """
     photos = [Path(photo) for photo in photos]
     endings = (".png",) if raw else ("_label.png", "_overlay.png")
@@ -53,11 +58,14 @@ def label_photos(photos: Sequence[Path | str], weights: Path | str, *, row_id: s
     file = weight_file(weights, row_id)
     config = weights_config(file, row_id=row_id, profile=profile, device=device)
     labels = config.label_set
-    model = optimize_for_inference(
-        file.model(config.row, config.profile.name).to(device_of(config)))
+    model = file.model(config.row, config.profile.name)
+    with translate_torch_errors("the network", less=LESS_MEMORY):
+        model = optimize_for_inference(model.to(device_of(config)))
     for photo in photos:
         image = read_photo(photo)
-        prediction = predict_photo(model, image, config)
+        size = f"{image.shape[1]} x {image.shape[0]} pixels"
+        with translate_torch_errors(f"a photograph of {size}", less=LESS_MEMORY):
+            prediction = predict_photo(model, image, config)
         label = index_png(labels.raw_lookup[prediction], None if raw else labels)
         written = [atomic_write(out / f"{photo.stem}{endings[0]}", marked(label))]
         if not raw:

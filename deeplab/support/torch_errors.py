@@ -22,15 +22,20 @@ BROKEN_GPU = ("cuda error", "cuda driver", "no cuda gpus are available", "nccl e
 LOST_WORKER = (ConnectionError, EOFError)  # of one that dies while it hands over a batch
 NOTICE_SECONDS = 1.0  # seconds, at most, from a lost connection to PyTorch's notice of the death
 GOES_ON = "the same command goes on from the last checkpoint"
+# what takes less memory, or more of it, in the words of `deeplab run`
+LESS_MEMORY = ("use --checkpoint-activations, more or larger GPUs (--gpus), or a smaller profile "
+               "(in a notebook the parameters of these names); which of them fit your GPU is told "
+               f"by: deeplab plan --gpu NAME; {GOES_ON}")
 
 
 @contextlib.contextmanager
-def translate_torch_errors(what: str, workers: int = 0) -> Iterator[None]:
+def translate_torch_errors(what: str, workers: int = 0,
+                           less: str = LESS_MEMORY) -> Iterator[None]:
     """Turn what PyTorch says of memory, GPUs and `workers` loader processes into our errors.
 
-    Raises `ResourceError`: E-OOM (not enough memory for `what`), E-WORKER, E-CUDA. The batch is
-    never made smaller silently: with other BatchNorm statistics the run would no longer be the
-    recipe.
+    Raises `ResourceError`: E-OOM (not enough memory for `what`, and what to do for `less`),
+    E-WORKER, E-CUDA. The batch is never made smaller silently: with other BatchNorm statistics
+    the run would no longer be the recipe.
     """
     try:
         yield
@@ -38,10 +43,11 @@ def translate_torch_errors(what: str, workers: int = 0) -> Iterator[None]:
         is_cut_off = workers > 0 and isinstance(error, LOST_WORKER)
         if is_cut_off:
             _await_notice()
-        raise _as_ours(error, what, workers, is_cut_off) or error  # with its cause, if ours
+        raise _as_ours(error, what, workers, is_cut_off, less) or error  # with its cause, if ours
 
 
-def _as_ours(error: Exception, what: str, workers: int, is_cut_off: bool) -> ResourceError | None:
+def _as_ours(error: Exception, what: str, workers: int, is_cut_off: bool,
+             less: str) -> ResourceError | None:
     """The error in our words, None if it is none of those."""
     text, ours = str(error).lower(), None
     first, *_, last = (str(error).strip() or type(error).__name__).splitlines() * 2
@@ -60,10 +66,7 @@ def _as_ours(error: Exception, what: str, workers: int, is_cut_off: bool) -> Res
                f"{GOES_ON}")
     elif isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
             words in text for words in NO_MEMORY):
-        ours = ResourceError.of(
-            "E-OOM", f"not enough memory for {what}", found=first,
-            do="use more or larger GPUs (--gpus), or a smaller profile; what a row needs is told "
-               f"by: deeplab plan; {GOES_ON}")
+        ours = ResourceError.of("E-OOM", f"not enough memory for {what}", found=first, do=less)
     elif any(words in text for words in BROKEN_GPU):
         ours = ResourceError.of(
             "E-CUDA", "a GPU cannot be used, or no longer", found=first,

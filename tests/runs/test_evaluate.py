@@ -14,12 +14,13 @@ from deeplab.model.network import build_model
 from deeplab.model.weights import to_sssegmentation
 from deeplab.report.report import Report
 from deeplab.report.results import published_here
+from deeplab.runs import evaluate as module
 from deeplab.runs import fingerprint
 from deeplab.runs.config import RunConfig
 from deeplab.runs.evaluate import evaluate_weights
 from deeplab.runs.evidence import read_counts
 from deeplab.runs.experiment import Experiment
-from deeplab.support.errors import CheckpointError, DataError
+from deeplab.support.errors import CheckpointError, DataError, ResourceError
 from deeplab.support.files import sha256, write_json
 from deeplab.support.remote import Remote
 from deeplab.support.seal import sealed
@@ -195,3 +196,13 @@ def test_weights_for_a_row_of_the_papers_tables_are_refused(row_id, data_root, w
         assert done.exit_code == 2 and "Traceback" not in done.output
         assert ("E-ROW what a row of the paper's tables" in done.output
                 or f"E-WEIGHTS no weights of row {row_id} are published" in done.output)
+
+
+def test_an_evaluation_out_of_memory_is_said_with_what_would_do(
+        tmp_path, data_root, weights, monkeypatch):
+    def full(*given, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    monkeypatch.setattr(module, "evaluate", full)
+    with pytest.raises(ResourceError, match="E-OOM(.|\n)*evaluate on the CPU .--device cpu"):
+        evaluate_weights(ROW, str(weights), profile="small", data_root=data_root,
+                         results_root=tmp_path)

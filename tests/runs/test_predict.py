@@ -11,6 +11,7 @@ from deeplab.cli.main import main
 from deeplab.data.catalog import get_dataset
 from deeplab.data.colours import overlay
 from deeplab.data.images import read_label
+from deeplab.runs import predict as module
 from deeplab.runs.predict import areas, label_photos, weights_config
 from deeplab.support.errors import CheckpointError, DataError, UsageError
 from deeplab.weights.files import WeightFile, save_weights
@@ -189,3 +190,15 @@ def test_every_format_with_a_listed_ending_is_labelled(tmp_path, weights, ending
     path = photo(tmp_path / f"x.{ending}", 20, 30)
     (found,) = label_photos([path], weights, out=tmp_path / "out")
     assert Image.open(found.label).size == (30, 20)
+
+
+def test_a_photograph_too_large_for_the_gpu_is_said_with_what_would_do(
+        tmp_path, weights, monkeypatch):
+    def full(model, image, config):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    monkeypatch.setattr(module, "predict_photo", full)
+    done = CliRunner().invoke(main, ["predict", str(photo(tmp_path / "x.png", 64, 80)), "--weights",
+                                     str(weights), "--out", str(tmp_path)])
+    assert done.exit_code == 5
+    assert done.output.startswith("E-OOM not enough memory for a photograph of 80 x 64 pixels")
+    assert "do: label it on the CPU (--device cpu)" in done.output and "--gpus" not in done.output
