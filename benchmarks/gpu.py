@@ -1,7 +1,7 @@
 """A training step of every row on one GPU: time, images per second, use of the card, memory.
 
 Beside them, in the same run, the networks of torchvision and segmentation_models_pytorch. It has
-not been run on a GPU by us; `--device cpu --crop 64 --batch 2` shows that it runs.
+not been run on a GPU by us; `--device cpu --tiny` shows in a minute that it runs to its end.
 """
 
 import argparse
@@ -36,7 +36,13 @@ def main() -> None:
     parser.add_argument("--crop", type=int, help="side in pixels; default: the row's crop")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--precision", default="float16")
+    parser.add_argument("--tiny", action="store_true", help="only show that all of it runs: our "
+                        "networks at the demo's width, two crops of 64 pixels, float32, one step")
     options = parser.parse_args()
+    options.warm_up, options.profile = WARM_UP, "full"
+    if options.tiny:
+        options.warm_up, options.profile, options.steps = 0, "demo", 1
+        options.batch, options.crop, options.precision = 2, 64, "float32"
     card = torch.cuda.get_device_name() if options.device == "cuda" else options.device
     peak = matrix_tflops(options)
     rows = [measured(row_id, of_row(row_id, options), options, peak) for row_id in load_rows()]
@@ -55,7 +61,7 @@ def of_row(row_id: str, options: argparse.Namespace) -> tuple[Callable[[], objec
         weight_decay=row.weight_decay, evaluate_every=1, checkpoint_every=1, log_every=1,
         device=options.device, precision=options.precision)
     size = (options.crop or row.crop_height, options.crop or row.crop_width)
-    model = build_model(row)
+    model = build_model(row, options.profile)
     work = step_tflops(model, size, options.batch)
     run = Training(model, settings, SINGLE_PROCESS)
     image, label = batch(options, size, row.num_classes)
@@ -115,12 +121,12 @@ def measured(name: str, prepared: tuple[Callable[[], object], float],
 def seconds(function: Callable[[], object], options: argparse.Namespace) -> float:
     """Median seconds of a call, waiting for the device before the clock is read."""
     taken = []
-    for number in range(WARM_UP + options.steps):
+    for number in range(options.warm_up + options.steps):
         begin = time.perf_counter()
         function()
         if options.device == "cuda":
             torch.cuda.synchronize()
-        if number >= WARM_UP:
+        if number >= options.warm_up:
             taken.append(time.perf_counter() - begin)
     return statistics.median(taken)
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from card import Card, on_card
+from fake_gpu import in_fork
 from torch import nn
 
 from deeplab.evaluation import upsample
@@ -290,3 +292,34 @@ def test_a_prediction_averages_the_same_looks_as_the_pass():
                          inference=looks)
     counts = confusion_matrix(prediction, label, num_classes=3)
     assert torch.equal(counts, evaluate_tiny(model, scenes(1), inference=looks).confusion)
+
+
+class OneLayer(nn.Module):
+    """Three classes at output stride 8, of one convolution."""
+
+    def __init__(self):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(7)
+            self.conv = nn.Conv2d(3, 3, kernel_size=3, stride=8, padding=1)
+
+    def forward(self, image):
+        return SimpleNamespace(main=self.conv(image))
+
+
+def labelled_on_a_card():
+    with Card():
+        return predict(on_card(OneLayer()), image_of(50, 70)[0], height=61, width=83)
+
+
+def mixed_on_a_card():
+    with Card():
+        on_card(OneLayer())(image_of(50, 70))
+
+
+def test_a_photograph_is_labelled_on_a_gpu_as_on_the_cpu():
+    wanted = predict(OneLayer(), image_of(50, 70)[0], height=61, width=83)
+    found = in_fork(labelled_on_a_card)
+    assert found.dtype == np.uint8 and (found == wanted).mean() > 0.999
+    with pytest.raises(RuntimeError, match="tensors on two devices"):
+        in_fork(mixed_on_a_card)
