@@ -79,7 +79,10 @@ class Painter:
             mask = draw_shape(self.words["shapes"][box.shape], box[3:],
                               (self.height, self.width), mirrored=bool(rng.integers(2)))
             self._fill(canvas, kinds, mask, box.kind, rng, look=box.look)
-        image = np.clip(canvas * rng.uniform(*GAIN), 0, 255)
+        light = rng.uniform(*GAIN)
+        if "cast" in self.spec:  # standard deviation of the white balance among pictures
+            light = light * rng.normal(1, self.spec["cast"], 3)
+        image = np.clip(canvas * light, 0, 255)
         return image.astype(np.uint8), kinds
 
     def _paint_layers(self, canvas: np.ndarray, kinds: np.ndarray, layers: list,

@@ -129,6 +129,20 @@ def test_pictures_are_a_function_of_the_generator_and_the_order():
     assert not (first[0][0] == other[0][0]).all()
 
 
+def test_a_cast_changes_the_colours_of_a_whole_picture_and_not_its_map(monkeypatch):
+    sky = list(WORDS["looks"]).index("sky")
+
+    def red_to_blue(cast):
+        monkeypatch.setitem(WORDS["sets"]["cityscapes"], "cast", cast)
+        pixels = []
+        for seed in range(30):
+            image, kinds = Painter("cityscapes").picture(0, np.random.default_rng(seed))
+            pixels.append(image[kinds == sky][0].astype(float))
+        return np.array([red / blue for red, _, blue in pixels])
+
+    assert red_to_blue(0.1).std() > 1.5 * red_to_blue(0.0).std()
+
+
 def test_things_take_turns():
     painter = Painter("voc")
     for number in range(70):
