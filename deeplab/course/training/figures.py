@@ -20,7 +20,7 @@ from deeplab.training.loop import batches
 
 ROW = "voc_r50_d16"
 OPENING_STEPS = (0, 5, 10, 40)
-WATCHED_IMAGE = 14  # of the drawn VOC's val split: a bicycle, two persons and a car
+WATCHED_IMAGE = 14  # of the drawn VOC's val split: a street
 DASHES = ("-", "--", ":", "-.")
 
 
