@@ -60,7 +60,8 @@ example:  ## after `make table`: commit its table, figures and one notebook as t
 	[ ! -d results/demo/paper ] || { mkdir results/example/paper && \
 		cp -r $(addprefix results/demo/paper/,table.csv page.md figures) results/example/paper && \
 		$(BIN)/python notebooks/site/keep.py results/demo/paper/paper.ipynb results/example/paper.ipynb; }
-	$(BIN)/python notebooks/site/keep.py results/demo/voc_r50_d16/seed0/notebook.ipynb results/example/row.ipynb
+	$(BIN)/python notebooks/site/keep.py $(firstword $(wildcard $(addsuffix /seed0/notebook.ipynb,results/demo/voc_r50_d16 results/demo/*))) \
+		results/example/row.ipynb
 	$(BIN)/python notebooks/site/keep.py results/demo/report.ipynb results/example/report.ipynb
 
 $(VENV)/ready: requirements.lock pyproject.toml

@@ -22,8 +22,21 @@ COPIED = ("notebooks/*.ipynb", "notebooks/*.md", "notebooks/solutions/*.ipynb", 
           "results/example/paper/page.md", "results/example/paper/figures/*.png")
 EXECUTED = "results/example/{}.ipynb"  # of the committed demo run, shown instead of the blank one
 PAPER = Path("results/example/paper/index.md")
-PAPER_FIGURES = {"effects": "What each ingredient is worth: the paper's difference and that of the "
-                            "demo with its interval, a line for each ingredient"}
+FIGURES = {  # of committed results: heading and alternative text, in the order of a page
+    "effects": ("What each ingredient is worth", "The paper's difference and that of the demo with "
+                "its interval, a line for each ingredient"),
+    "order": ("Order", "Published mIoU beside that of the demo, by output stride, a panel per "
+              "label set"),
+    "cost": ("Cost", "mIoU over multiply-adds of one crop, one line per label set"),
+    "curves": ("Curves", "Loss and mIoU over the steps, a panel per row"),
+    "classes-voc": ("PASCAL VOC, class by class", "IoU of each VOC class in its rows"),
+    "classes-ade20k": ("ADE20K, class by class", "IoU of each ADE20K class in its rows"),
+    "classes-cityscapes": ("Cityscapes, class by class",
+                           "IoU of each Cityscapes class in its rows"),
+    "classes-context": ("PASCAL Context, 60 classes",
+                        "IoU of each Context class with the background, in its rows"),
+    "classes-context59": ("PASCAL Context, 59 classes",
+                          "IoU of each Context class without the background, in its rows")}
 EMPTY = '<script id="data" type="application/json">{}</script>'  # of the overlay viewer
 
 
@@ -51,7 +64,7 @@ def stage(pages):
             words = path.read_text("utf-8").replace("@lessons@", lesson_table())
             words = words.replace("@others@", "\n".join(other_pages()))
             words = words.replace("@paper@", paper_page(pages))
-            words = words.replace("@figures@", paper_figures(pages))
+            words = words.replace("@figures@", figures((pages / name).parent))
             _write(pages / name, words.replace(f"@{path.stem}@", explorer_of(path)))
     _copy(SITE / "pages/opening.png", pages / "opening.png")
     for name, words in method(PROJECT / "deeplab").items():
@@ -84,10 +97,11 @@ def paper_page(pages):
     return PAPER.with_suffix("").as_posix() * (pages / PAPER.with_name("page.md")).exists()
 
 
-def paper_figures(pages):
-    """The figures of the paper's tables in Markdown."""
-    return "\n\n".join(f"![{PAPER_FIGURES.get(path.stem, path.stem)}](figures/{path.name})"
-                       for path in sorted((pages / PAPER).parent.glob("figures/*.png")))
+def figures(folder):
+    """The figures of committed results in Markdown, each below its heading; some may be missing."""
+    return "\n\n".join(f"## {heading}\n\n![{alt}](figures/{stem}.png)"
+                       for stem, (heading, alt) in FIGURES.items()
+                       if (folder / f"figures/{stem}.png").exists())
 
 
 def explorer_of(path):

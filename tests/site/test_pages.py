@@ -148,14 +148,18 @@ def test_a_kept_report_leads_to_no_run_that_is_not_kept():
 
 
 def test_the_papers_tables_are_a_page_where_they_are_committed(tmp_path):
-    assert build.paper_page(tmp_path) == "" == build.paper_figures(tmp_path)
+    assert build.paper_page(tmp_path) == "" == build.figures(tmp_path)
     folder = tmp_path / "results/example/paper"
     (folder / "figures").mkdir(parents=True)
     (folder / "page.md").write_text("# The paper's own tables\n")
     (folder / "figures/effects.png").write_bytes(b"")
     assert build.paper_page(tmp_path) == "results/example/paper/index"
-    assert build.paper_figures(tmp_path).endswith("(figures/effects.png)")
-    assert len(build.paper_figures(tmp_path)) > 60  # a figure has words
+    assert re.fullmatch(r"## What .+\n\n!\[.{30,}\]\(figures/effects.png\)", build.figures(folder))
+
+
+def test_every_committed_figure_has_its_place_on_a_page():
+    for path in (PROJECT / "results/example").rglob("figures/*.png"):
+        assert path.stem in build.FIGURES, path
 
 
 def test_the_rate_explorer_compares_with_the_package():
