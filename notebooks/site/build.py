@@ -42,6 +42,7 @@ EMPTY = '<script id="data" type="application/json">{}</script>'  # of the overla
 
 def stage(pages):
     """Copy everything that becomes a page or a picture to the folder `pages`."""
+    from keep import kept
     from method_pages import pages as method
     from notebook_pages import with_installation
     shutil.rmtree(pages, ignore_errors=True)
@@ -50,8 +51,9 @@ def stage(pages):
             _copy(path, pages / path.relative_to(PROJECT))
     for name in ("row", "report", "paper"):
         executed = PROJECT / EXECUTED.format(name)
-        if executed.is_file():
-            _copy(executed, pages / "notebooks" / f"{name}.ipynb")
+        if executed.is_file():  # kept once more: an earlier `make example` left more in it
+            _write(pages / f"notebooks/{name}.ipynb",
+                   json.dumps(kept(json.loads(executed.read_text("utf-8")))))
     repository = os.environ.get("DEEPLAB_REPOSITORY")
     for path in (pages / "notebooks").rglob("*.ipynb") if repository else ():
         notebook = with_installation(json.loads(path.read_text("utf-8")), repository)
