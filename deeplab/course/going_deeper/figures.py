@@ -14,7 +14,7 @@ from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, fini
 from deeplab.model.backbone import stage_plan
 from deeplab.model.cascade import cascade_plan
 
-OPENING_IMAGE = 14  # of the drawn VOC's val split: a bicycle, two persons and a car
+OPENING_IMAGE = 14  # of the drawn VOC's val split: a bus, a car, a person and a motorbike
 MARKERS = "osD^vP"
 
 
