@@ -1,13 +1,14 @@
 """Windows, scales, mirroring and the pass over a dataset, with networks of one line."""
 
 import math
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from card import Card, on_card
+from card import Card, OnCard, on_card
 from fake_gpu import in_fork
 from torch import nn
 
@@ -305,6 +306,33 @@ class OneLayer(nn.Module):
 
     def forward(self, image):
         return SimpleNamespace(main=self.conv(image))
+
+
+INFERENCE = Inference(scales=(1.0, 0.5), flip=True)
+
+
+def counted_on_a_card():
+    """Counts of an evaluation on a pretended GPU, and how many other threads decoded."""
+    threads = set()
+
+    def decoded(image):
+        threads.add(threading.get_ident())
+        return half_size(image)
+
+    with Card():
+        found = evaluate(on_card(OneLayer()), scenes(9), transform=decoded, num_classes=3,
+                         inference=INFERENCE)
+    assert not isinstance(found.confusion, OnCard) and threading.get_ident() not in threads
+    return found.confusion.tolist(), found.image_counts.tolist(), found.indices, len(threads)
+
+
+def test_beside_a_gpu_threads_decode_and_the_same_integers_are_counted():
+    """Where devices are mixed the pretended GPU raises; the counts come back to the CPU."""
+    *found, threads = in_fork(counted_on_a_card)
+    wanted = evaluate(OneLayer(), scenes(9), transform=half_size, num_classes=3,
+                      inference=INFERENCE)
+    assert found == [wanted.confusion.tolist(), wanted.image_counts.tolist(), wanted.indices]
+    assert 1 < threads <= 4
 
 
 def labelled_on_a_card():

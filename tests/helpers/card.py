@@ -44,21 +44,26 @@ class Card(TorchDispatchMode):
 
 def computed(function, args, kwargs):
     """The result of an operation, on the card if its operands are or if it is asked to be."""
-    given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
+    leaves, name = tree_leaves((args, kwargs)), function.overloadpacket.__name__
+    given = [one for one in leaves if isinstance(one, torch.Tensor)]
     there = [isinstance(one, OnCard) for one in given]
-    target, name = kwargs.get("device"), function.overloadpacket.__name__
+    target = next((one for one in leaves if isinstance(one, torch.device)), None)
     plain = [one for one, is_there in zip(given, there) if not is_there and one.ndim]
     if any(there) and plain and name not in MOVES:
         raise RuntimeError(f"{name}: tensors on two devices")
-    is_there = any(there) if target is None else torch.device(target).type == "cuda"
-    if target is not None:
-        kwargs = kwargs | {"device": "cpu"}
-    args, kwargs = tree_map(lambda one: one.held if isinstance(one, OnCard) else one,
-                            (args, kwargs))
+    is_there = any(there) if target is None else target.type == "cuda"
+    args, kwargs = tree_map(_on_cpu, (args, kwargs))
     with torch._C._DisableTorchDispatch():
         output = function(*args, **kwargs)
     return tree_map(lambda one: OnCard(one) if is_there and isinstance(one, torch.Tensor) else one,
                     output)
+
+
+def _on_cpu(given):
+    """What an argument is for the CPU, which computes."""
+    if isinstance(given, torch.device):
+        return torch.device("cpu")
+    return given.held if isinstance(given, OnCard) else given
 
 
 def on_card(model: torch.nn.Module) -> torch.nn.Module:
