@@ -5,6 +5,7 @@ from pathlib import Path
 
 from deeplab.support.errors import DataError
 from deeplab.support.files import read_json
+from deeplab.support.known import KNOWN, Manifest, changed_file
 from deeplab.support.schema import MapOf, Record, Rule, text
 
 MOST_FILES = 10**7
@@ -19,20 +20,34 @@ def changes(path: Path, files: Mapping[str, list]) -> Iterator[DataError]:
 
     `files` holds size and SHA-256 by name. A manifest that is none is one error (E-MANIFEST).
     """
-    manifest = read_json(path, links=False)
-    fault = next(SHAPE.faults(manifest), None)
-    if fault:
-        yield DataError.of("E-MANIFEST", "this is no manifest of a dataset", file=path,
-                           found=fault, do="put the file back; or delete it, and the next "
-                                           "`verify` takes the files as they are then")
+    manifest = _read(path)
+    if isinstance(manifest, DataError):
+        yield manifest
         return
-    before = manifest["files"]
-    for name in sorted(before.keys() | files.keys()):
-        if before.get(name) != files.get(name):
-            found, expected = ("no file" if entry is None else f"{entry[0]:,} bytes, sha256 "
-                               f"{entry[1][:12]}" for entry in (files.get(name), before.get(name)))
-            yield DataError.of(
-                "E-CHANGED", "a file is not as it was", file=name, found=found,
-                expected=f"{expected} (manifest of {manifest['made']})",
-                do="restore it, or prepare the dataset again; if the change was meant, delete "
-                   f"{path}")
+    for name in sorted(manifest.files.keys() | files.keys()):
+        if manifest.files.get(name) != files.get(name):
+            yield changed_file(manifest, name, files.get(name))
+
+
+def expect_unchanged(path: Path) -> None:
+    """From now on compare the pictures that this process reads with the manifest at `path`.
+
+    Their names in it are relative to its folder. Without a manifest nothing is compared; raises
+    `DataError` (E-MANIFEST, E-JSON) for one that is none.
+    """
+    KNOWN.pop(path.parent, None)
+    if path.is_file():
+        manifest = _read(path)
+        if isinstance(manifest, DataError):
+            raise manifest
+        KNOWN[path.parent] = manifest
+
+
+def _read(path: Path) -> Manifest | DataError:
+    content = read_json(path, links=False)
+    fault = next(SHAPE.faults(content), None)
+    if fault:
+        return DataError.of("E-MANIFEST", "this is no manifest of a dataset", file=path,
+                            found=fault, do="put the file back; or delete it, and the next "
+                                            "`verify` takes the files as they are then")
+    return Manifest(path, content["made"], content["files"], {})

@@ -6,7 +6,6 @@ bit in a picture is seldom seen otherwise, for most of them still decode.
 """
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from deeplab.prepare.suspect import (Pixels, images_in_two_splits, labelled_spli
                                      labels_without_images, odd_borders)
 from deeplab.support.errors import DataError, ResourceError
 from deeplab.support.files import write_json
+from deeplab.support.known import identity, name_below
 from deeplab.support.listing import shown
 from deeplab.support.pictures import format_of
 from deeplab.support.plain import printable
@@ -116,7 +116,7 @@ def verify(name: str, data_root: Path, *, part: bool = False,
         pixels[split] = _check_samples(samples, data_root, report)
         listed = label_set.layout.list_file(root, split)
         if listed.is_file():
-            report.files[_key(listed, data_root)] = _identity(listed.read_bytes())
+            report.files[name_below(listed, data_root)] = identity(listed.read_bytes())
     _judge_odd(report, images_in_two_splits(pixels), is_published=name in DATASETS)
     if not report.counts and not report.problems:
         raise DataError.of("E-LAYOUT", f"{label_set.title} has no splits", file=root,
@@ -170,9 +170,9 @@ def _check(samples: SegmentationDataset, index: int, data_root: Path) -> Checked
     for path in (image_path, label_path):
         if path.is_file():
             content = path.read_bytes()
-            files[_key(path, data_root)] = _identity(content)
+            files[name_below(path, data_root)] = identity(content)
             if ENDINGS.get(path.suffix.lower()) not in (None, format_of(content)) and not problem:
-                misnamed.append(_key(path, data_root))
+                misnamed.append(name_below(path, data_root))
     return Checked(problem, odd, pixels, files, misnamed)
 
 
@@ -182,16 +182,6 @@ def _judge_odd(report: Report, leaks: Iterable[DataError], *, is_published: bool
     if not is_published or len(report.odd) > ODD_SHARE * sum(report.counts.values()):
         report.problems += report.odd
         report.odd = []
-
-
-def _key(path: Path, data_root: Path) -> str:
-    """The name of a file in a manifest; bytes of it that are no text become their escapes."""
-    return os.fsencode(path.relative_to(data_root)).decode(errors="backslashreplace")
-
-
-def _identity(content: bytes) -> list:
-    """[size in bytes, SHA-256] of a file."""
-    return [len(content), hashlib.sha256(content).hexdigest()]
 
 
 def _wrong_count(label_set: LabelSet, split: str, count: int) -> list[DataError]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deeplab.prepare.manifest import expect_unchanged
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import changed, file_states, fingerprint, software
 from deeplab.runs.records import check_place, read_run, run_config
@@ -50,9 +51,13 @@ def begin(config: RunConfig, mark: dict[str, Any], threads: int | None = None) -
 def begin_alone(config: RunConfig, ranks: int = 1) -> int | None:
     """What `run_row` does first, for a training in `ranks` processes that it did not start.
 
+    Every process of a training calls it before it reads an image. From then on images and labels
+    of a verified dataset are compared with its manifest, which is a part of the fingerprint.
     Returns the threads of the run, None if `run_row` waits for this training. Raises
     `UsageError` (E-STALE) for a result or checkpoints that no longer fit.
     """
+    if config.profile.name != "demo":
+        expect_unchanged(config.real_data_root / f"manifest-{config.row.dataset}.json")
     if is_locked(config.folder / RUNNER):
         return None
     check_place(config.folder)

@@ -10,6 +10,7 @@ from deeplab.support import png
 from deeplab.support.errors import DataError
 from deeplab.support.intact import MAX_BYTES, damaged, too_large
 from deeplab.support.jpeg import Jpeg, parse_jpeg
+from deeplab.support.known import check_known
 from deeplab.support.png import Png, parse_png
 from deeplab.support.webp import check_webp
 
@@ -33,7 +34,8 @@ def open_picture(path: Path | str, formats: Sequence[str]) -> Picture:
     """The bytes of a picture file that is one of `formats` by its content; PNG and JPEG whole.
 
     Raises `DataError` (E-IMAGE) when the file is missing, no regular file, of another kind,
-    damaged, cut short, or larger than `MAX_BYTES` or `MAX_PIXELS`.
+    damaged, cut short, or larger than `MAX_BYTES` or `MAX_PIXELS`; E-CHANGED for a known file
+    (`deeplab.support.known`) with other bytes.
     """
     try:
         stat = Path(path).stat()
@@ -44,6 +46,7 @@ def open_picture(path: Path | str, formats: Sequence[str]) -> Picture:
         content = Path(path).read_bytes()
     except OSError as error:
         raise damaged(path, error.strerror) from error
+    check_known(path, stat, content)
     kind = format_of(content)
     if kind not in formats:
         raise DataError.of(

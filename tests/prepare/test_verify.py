@@ -20,6 +20,7 @@ from deeplab.prepare import verify as verifying
 from deeplab.prepare.suspect import check_splits, odd_borders
 from deeplab.prepare.verify import grouped, verify
 from deeplab.support.errors import DataError, ResourceError
+from deeplab.support.known import name_below
 
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3))
 
@@ -280,4 +281,4 @@ def test_what_was_found_is_told_where_the_manifest_cannot_be_written(tree, tmp_p
 
 
 def test_a_name_that_is_no_text_is_kept_in_the_manifest_by_its_bytes():
-    assert verifying._key(Path("/data/leaf/a_\udcff é.png"), Path("/data")) == "leaf/a_\\xff é.png"
+    assert name_below(Path("/data/leaf/a_\udcff é.png"), Path("/data")) == "leaf/a_\\xff é.png"

@@ -11,6 +11,7 @@ from PIL import Image
 
 from deeplab.cli.main import main
 from deeplab.planning.plan import split_size
+from deeplab.prepare import manifest
 from deeplab.report.report import Report
 from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
@@ -177,3 +178,19 @@ def test_its_plan_counts_what_lies_there_or_says_what_it_assumes(leaves, tmp_pat
 def test_a_mistyped_row_of_it_is_answered_with_the_nearest(leaves):
     with pytest.raises(UsageError, match="did you mean 'leaf_r50_d8'"):
         get_row("leaf_r50_d9")
+
+
+def test_a_photo_changed_after_verify_is_refused_by_the_training(leaves, tmp_path, monkeypatch):
+    monkeypatch.setattr("deeplab.prepare.manifest.KNOWN", {})
+    monkeypatch.setattr("deeplab.support.known.KNOWN", manifest.KNOWN)
+    invoke("data", "verify", "leaf", "--data-root", leaves)
+    for photo in (leaves / "leaves/photos/train").iterdir():
+        content = bytearray(photo.read_bytes())
+        content[-30] ^= 1
+        photo.write_bytes(content)
+    config = RunConfig.of(row_id="leaf_r50_d16", profile="small", data_root=str(leaves),
+                          results_root=str(tmp_path / "results"), max_steps=1, batch=2,
+                          backbone_weights="none", workers=0)
+    with pytest.raises(DataError, match="E-CHANGED(?s:.*)file: leaves/photos/train/..jpg"):
+        Experiment(config).train()
+    assert not (config.folder / "result.json").exists()
