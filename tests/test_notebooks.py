@@ -32,14 +32,6 @@ DECIMAL = re.compile(r"(?<![\w.])\d[\d,]*\.\d+(?![\w]|\.\d)")
 NO_OUTPUT = re.compile(r"```.+?```|`[^`]+`|\$[^$]+\$|^#[^\n]*$|\]\([^)]*\)|Sec\. [\d.]+|"
                        r"(?:Exercise|Table|Fig\.|Eq\.) [\d.]+", re.M | re.S)
 EXERCISES, WORKSHOPS, QUESTIONS = 47, 1, 42  # at least
-# Lessons whose numbers are no claims yet; the list only gets shorter.
-NOT_YET_CLAIMED = {
-    "00_start_here", "01_labels_void_and_miou", "03_output_stride"}
-# Lessons in which words of the glossary are not linked yet; this list only gets shorter as well.
-NOT_YET_LINKED = {path.stem for path in PAGES} - {
-    "going_deeper", "05_aspp", "06_the_whole_model", "07_datasets", "08_training",
-    "09_training_on_gpus", "10_inference_and_evaluation", "11_one_row", "12_the_whole_table",
-    "your_own_pictures"}
 
 
 def by_name(paths):
@@ -198,7 +190,7 @@ def test_a_claim_stands_in_its_cell(path):
     assert sum((misplaced(cell) for cell in read(path).cells), []) == []
 
 
-@by_name([path for path in PAGES if path.stem not in NOT_YET_CLAIMED])
+@by_name(PAGES)
 def test_a_decimal_number_of_prose_that_was_printed_before_is_a_claim(path):
     """But for code, headings, and the numbers of sections and tables."""
     printed, unclaimed = set(), []
@@ -325,7 +317,7 @@ def test_links_into_the_glossary_lead_to_terms(path):
     assert set(found) <= {anchor(term) for term in glossary()}
 
 
-@by_name([path for path in PAGES if path.stem not in NOT_YET_LINKED])
+@by_name(PAGES)
 def test_a_term_of_the_glossary_is_linked_or_defined_where_it_is_used_first(path):
     """`python -m deeplab.course.glossary --link` links what needs no judgement."""
     cells = read(path).cells
