@@ -24,6 +24,7 @@ class ErrorsAsText(click.Group):
     """A command group whose errors are one text and one exit code, never a traceback."""
 
     def invoke(self, context: click.Context) -> object:
+        """Call the command; its errors are printed, and the exit code is theirs."""
         try:
             return super().invoke(context)
         except DeeplabError as error:

@@ -28,6 +28,7 @@ def exercise(number: str, praise: str) -> Callable[[Callable], Callable[[Any], s
     the check's source, and with it the answer.
     """
     def make(find_mistake: Callable[[Any], Any]) -> Callable[[Any], str]:
+        """The check that shows what `find_mistake` finds in an attempt."""
         @functools.wraps(find_mistake)
         def check(attempt: Any) -> str:
             watch_cells()

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from deeplab.profiles import get_profile
 from deeplab.report.effects import EFFECTS, Measured
-from deeplab.report.report import PARAMETERS, check_folder, executed_page, score_text
-from deeplab.report.results import collect_paper, table_csv
-from deeplab.support.errors import unknown
+from deeplab.report.report import check_folder, executed_page, score_text
+from deeplab.report.results import collect_paper, root_and_profile, table_csv
 from deeplab.support.files import atomic_write
-from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
+from deeplab.support.folders import PROJECT, check_clone
 from deeplab.table.paper import load_paper_rows
 from deeplab.table.row import PaperRow
 from deeplab.table.verdict import is_comparable
@@ -65,11 +63,7 @@ class PaperReport:
     @classmethod
     def of(cls, **given: Any) -> Self:
         """The report for the parameters of `paper.ipynb`; raises E-PARAMETER, E-PROFILE."""
-        for name in given:
-            if name not in PARAMETERS:
-                raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
-        profile = get_profile(given.get("profile", "demo")).name
-        root = absolute(given.get("results_root") or results_folder())
+        root, profile = root_and_profile(given)
         return cls(root, profile, collect_paper(root, profile))
 
     @property

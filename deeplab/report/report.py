@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from deeplab.profiles import get_profile
 from deeplab.report.details import write_row_pages
 from deeplab.report.html import html_page
-from deeplab.report.results import collect, published_here, write_table
+from deeplab.report.results import collect, published_here, root_and_profile, write_table
 from deeplab.runs.notebook import execute, publish_notebook
-from deeplab.support.errors import unknown
 from deeplab.support.files import atomic_write
-from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
+from deeplab.support.folders import PROJECT, check_clone
 from deeplab.support.own import refuse_linked, temporary_for
 from deeplab.support.plain import markdown
 from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
 
 NOTEBOOK = PROJECT / "notebooks" / "report.ipynb"
-PARAMETERS = ("profile", "results_root")
 MANY = 3  # seeds from which on a mean and a deviation say more than the scores themselves
 PUBLISHED_HERE = "published weights, evaluated here"  # a column where there are such
 HEADER = ("row", "backbone", "output stride", "published mIoU (%), real data, full recipe",
@@ -78,11 +75,7 @@ class Report:
 
         Raises `UsageError`: E-PARAMETER for a parameter that does not exist, E-PROFILE.
         """
-        for name in given:
-            if name not in PARAMETERS:
-                raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
-        profile = get_profile(given.get("profile", "demo")).name
-        root = absolute(given.get("results_root") or results_folder())
+        root, profile = root_and_profile(given)
         return cls(root, profile, collect(root, profile))
 
     @property

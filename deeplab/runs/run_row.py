@@ -105,6 +105,7 @@ def forwarded_signals(folder: Path) -> Iterator[None]:
     asked: list[float] = []
 
     def forward(number: int, frame: object) -> None:
+        """Ask the training to save and stop; if nothing trains, end at once."""
         if asked and time.monotonic() - asked[0] < SAME_REQUEST_SECONDS:
             return
         asked.append(time.monotonic())

@@ -26,6 +26,7 @@ def write_blocks(path: Path, blocks: Iterable[tuple[list[Any], Iterable[np.ndarr
     `facts` stand at the head of the index. Raises `ResourceError` (E-DISK, E-WRITE).
     """
     def write(file: IO[bytes]) -> None:
+        """Write the blocks as they come, and the index behind them."""
         entries = []
         for entry, arrays in blocks:
             size = checksum = 0

@@ -95,7 +95,7 @@ CHANGES = st.lists(st.tuples(st.sampled_from([path for path in places(ENTRY) if 
                              st.sampled_from(SLIPS) | JSON), min_size=1, max_size=3)
 
 
-@examples(3000)
+@examples(2000)
 @given(CHANGES)
 def test_whatever_is_put_anywhere_an_entry_is_read_or_refused_by_its_code(changes):
     entry = ENTRY
