@@ -5,7 +5,6 @@ loops in two real ones, started by torchrun, and reports what each process did.
 """
 
 import inspect
-import os
 import runpy
 import sys
 import tempfile
@@ -28,7 +27,7 @@ from deeplab.training.ranks import Ranks
 
 PROCESSES, STEPS, BATCH = 2, 3, 8
 LABELLED = (1, 8, 2, 8, 4, 8, 6, 8)  # rows of each label that are not void
-LOST_SECONDS = 20  # a process that waits so long for the other one gives up
+LOST_SECONDS = 30  # a process that waits so long for the other one gives up
 PRELUDE = '''import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -157,8 +156,7 @@ def load(source: str, file: Path) -> Loop:
 
 def main(folder: Path) -> None:
     """Be one of the processes: try every source, and write what came of it."""
-    ranks = Ranks.join(device="cpu", timeout=float(os.environ.get("DEEPLAB_RANK_TIMEOUT",
-                                                                  LOST_SECONDS)))
+    ranks = Ranks.join(device="cpu", timeout=LOST_SECONDS)
     for number, source in enumerate(read_json(folder / "sources.json")):
         try:
             found = report(load(source, folder / f"attempt-{number}-{ranks.rank}.py"),

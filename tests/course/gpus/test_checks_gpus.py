@@ -163,9 +163,7 @@ WRONG = {  # what is replaced in the sound loop, by what, and what is said then
 def reports():
     """What two processes make of every loop of this file; the last ones wait for each other."""
     sources = [SOUND, HALVES, *(SOUND.replace(*pair) for *pair, _ in WRONG.values())]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPLAB_RANK_TIMEOUT", "8")  # seconds
-        return dict(zip(sources, shared_loop.in_processes(sources), strict=True))
+    return dict(zip(sources, shared_loop.in_processes(sources), strict=True))
 
 
 def loop(source, folder):
