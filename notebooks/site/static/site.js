@@ -8,9 +8,10 @@ addEventListener("DOMContentLoaded", () => {
       else target.removeAttribute("tabindex");
     }
   });
-  for (const box of document.querySelectorAll("pre, .table-wrapper")) observer.observe(box);
+  for (const box of document.querySelectorAll("pre, .table-wrapper, .wide, .strip"))
+    observer.observe(box);
   for (const image of document.querySelectorAll("article img")) {
-    if (image.closest("a, .explorer")) continue;
+    if (image.closest("a, .explorer, .strip")) continue;  // of a strip: full size already
     const link = document.createElement("a");
     link.href = image.src;
     link.className = "full-size";
