@@ -1,6 +1,5 @@
 """Evaluation on a GPU counts what the CPU counts."""
 
-import numpy as np
 from conftest import DEVICE
 
 from deeplab.runs.config import RunConfig
@@ -12,7 +11,7 @@ def test_the_gpu_counts_the_pixels_that_the_cpu_counts(experiment, tmp_path, twi
     cpu = Experiment(RunConfig.of(row_id="cityscapes_r50_d16", profile="demo", data_root=twins,
                                   results_root=tmp_path / "cpu"))
     there, wanted = here.evaluate(here.model.to(DEVICE).eval()), cpu.evaluate(cpu.model.eval())
-    other = np.abs(there.matrix - wanted.matrix).sum() // 2
-    measured(f"{other} of {wanted.matrix.sum():,} pixels in another cell of the matrix")
-    assert there.matrix.sum() == wanted.matrix.sum()
-    assert other <= wanted.matrix.sum() / 100_000  # two classes equal up to a rounding
+    other = int((there.confusion - wanted.confusion).abs().sum()) // 2
+    measured(f"{other} of {wanted.confusion.sum():,} pixels in another cell of the matrix")
+    assert there.confusion.sum() == wanted.confusion.sum()
+    assert other <= wanted.confusion.sum() / 100_000  # two classes equal up to a rounding
