@@ -40,5 +40,5 @@ def effect_words(effects: Sequence[Measured]) -> str:
     """How many ingredients are shown, not shown and contradicted, as a sentence."""
     counts = {look: sum(one.judgement == look for one in effects) for look in LOOKS}
     unjudged = len(effects) - sum(counts.values())
-    return ("Of {} ingredients {} are shown, {} are not (within noise), {} are contradicted; {} "
-            "have fewer than three seeds.".format(len(effects), *counts.values(), unjudged))
+    return ("Of {} ingredients, shown: {}, not shown (within noise): {}, contradicted: {}, of "
+            "fewer than three seeds: {}.".format(len(effects), *counts.values(), unjudged))

@@ -75,6 +75,29 @@ EFFECTS = (
     Effect("Six scales, Cityscapes", "t10_scales", "t10_at8"),
 )
 
+_CASCADE = (
+    "Blocks 5 to 7 have rates of 4, 8 and 16 cells there and a crop's map 6 x 6 cells, so that "
+    "of most kernels the middle tap alone is left; and 240 steps are few for copies of block 4.")
+_MULTI_GRID = (
+    "Multi-Grid (1, 2, 4) makes rates of 2, 4 and 8 cells there: on a crop's map of 6 x 6 cells "
+    "most taps of the widest fall on padding.")
+AT_DEMO = {  # why the demo's size may hide it: arithmetic of its maps, not a measurement
+    "Block 5 behind block 4, 50 layers": _CASCADE,
+    "Block 7 behind block 6, 50 layers": _CASCADE,
+    "Blocks 5 to 7, 101 layers": _CASCADE,
+    "101 layers rather than 50": _CASCADE,
+    "Multi-Grid (1, 2, 1) in a cascade": _CASCADE,
+    "Multi-Grid (1, 2, 4) in block 4": _MULTI_GRID,
+    "Multi-Grid (1, 2, 4) below the pyramid": _MULTI_GRID,
+    "A fourth rate": "Its rate is 4 cells there, on a crop's map of 6 x 6: most of its taps fall "
+                     "on padding.",
+    "The image-level branch": "A picture of the demo is a map of 6 x 8 cells, which the last "
+                              "block and the pyramid together span without it; and random crops "
+                              "cut many of the far companions away.",
+    "Training BatchNorm": "The demo's backbone was pretrained on pictures drawn like those it is "
+                          "trained on, so that its statistics fit as they are.",
+}
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -125,3 +148,9 @@ class Measured:
         """One sentence, as Markdown."""
         return (f"**{self.effect.ingredient}: {self.judgement}.** The paper reports "
                 f"{self.effect.reported:+.2f} ({self.effect.compared}); here {self.words}.")
+
+    def explained(self, profile: str) -> str:
+        """The sentence and, where the demo does not show the ingredient, why that may be."""
+        reason = AT_DEMO.get(self.effect.ingredient, "")
+        is_hidden = profile == "demo" and self.judgement in (NOT_SHOWN, CONTRADICTED)
+        return f"{self.sentence} Perhaps: {reason}" if is_hidden and reason else self.sentence

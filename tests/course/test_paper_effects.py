@@ -44,8 +44,8 @@ def test_the_table_and_the_figure_are_shown(table, monkeypatch):
     paper_effects.show("The pyramid", "A fourth rate", figure=True)
     assert [row[-1] for row in rows] == ["shown", "not judged: fewer than three seeds of both"]
     assert rows[1][2:4] == ("—", "—")
-    assert figures == ["Of 2 ingredients 1 are shown, 0 are not (within noise), 0 are "
-                       "contradicted; 1 have fewer than three seeds."]
+    assert figures == ["Of 2 ingredients, shown: 1, not shown (within noise): 0, "
+                       "contradicted: 0, of fewer than three seeds: 1."]
 
 
 def test_without_results_one_line_says_so(tmp_path, monkeypatch, capsys):

@@ -4,8 +4,16 @@ import math
 
 import pytest
 
-from deeplab.report.effects import (CONTRADICTED, EFFECTS, NOT_JUDGED, NOT_SHOWN, SHOWN, Effect,
-                                    Measured)
+from deeplab.report.effects import (
+    AT_DEMO,
+    CONTRADICTED,
+    EFFECTS,
+    NOT_JUDGED,
+    NOT_SHOWN,
+    SHOWN,
+    Effect,
+    Measured,
+)
 from deeplab.table.rows import get_row
 
 GAIN = Effect("The image-level branch", "t5_mg124_image", "t5_mg124")  # the paper: +0.63
@@ -36,6 +44,16 @@ def test_the_interval_is_two_standard_errors_of_the_paired_difference():
     assert measured.sentence == (
         "**The image-level branch: shown.** The paper reports +0.63 (Table 5: MG (1, 2, 4), ASPP "
         "(6, 12, 18), image-level against MG (1, 2, 4), ASPP (6, 12, 18)); here +2.00 ± 1.15 (3).")
+
+
+def test_a_reason_is_given_only_where_the_demo_does_not_show_the_ingredient():
+    assert set(AT_DEMO) <= {effect.ingredient for effect in EFFECTS}
+    hidden, shown = Measured(GAIN, (-1.0, 1.0, 0.5)), Measured(GAIN, (1.0, 2.0, 3.0))
+    assert hidden.explained("demo") == f"{hidden.sentence} Perhaps: {AT_DEMO[GAIN.ingredient]}"
+    assert hidden.explained("full") == hidden.sentence
+    assert shown.explained("demo") == shown.sentence
+    unjudged = Measured(GAIN, (1.0,))
+    assert unjudged.explained("demo") == unjudged.sentence
 
 
 def test_only_seeds_that_both_rows_have_are_paired():
