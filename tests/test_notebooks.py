@@ -336,7 +336,7 @@ def checks_by_room():
     return found
 
 
-def tests_of(room):
+def functions_that_test(room):
     """The functions of the tests of a room's checks."""
     source = Path(__file__).parent / "course" / room / f"test_checks_{room}.py"
     return [node for node in ast.parse(source.read_text(encoding="utf-8")).body
@@ -359,7 +359,7 @@ def test_every_exercise_has_one_check():
 
 @pytest.mark.parametrize("room", checks_by_room())
 def test_a_check_passes_the_right_answer_and_is_tried_on_three_wrong_ones_or_more(room):
-    tests = tests_of(room)
+    tests = functions_that_test(room)
     for _, name in checks_by_room()[room]:
         assert any("correct" in ast.unparse(test) for test in tests
                    if re.search(rf"\b{name}\b", ast.unparse(test))), name
@@ -367,8 +367,8 @@ def test_a_check_passes_the_right_answer_and_is_tried_on_three_wrong_ones_or_mor
 
 
 def test_there_are_170_wrong_answers_and_more():
-    assert sum(wrong_answers(tests_of(room), name) for room, checks in checks_by_room().items()
-               for _, name in checks) >= 170
+    assert sum(wrong_answers(functions_that_test(room), name)
+               for room, checks in checks_by_room().items() for _, name in checks) >= 170
 
 
 def test_the_course_is_as_large_as_it_says():

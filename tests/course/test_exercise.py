@@ -22,8 +22,8 @@ def blank(*values):
     raise NotImplementedError
 
 
-def test_each_of_the_thirteen_lessons_has_checks():
-    assert len(LESSONS) == 13 == len({name.partition(".")[0] for name in CHECKS})
+def test_each_of_the_fourteen_lessons_has_checks():
+    assert len(LESSONS) == 14 == len({name.partition(".")[0] for name in CHECKS})
 
 
 @pytest.mark.parametrize("name", CHECKS)

@@ -139,30 +139,27 @@ def two_train_as_one(model, images, labels, rank, world):
 SOUND = shared_loop.source_of(two_train_as_one)
 HALVES = SOUND.replace("slice(rank, None, world)",
                        "slice(rank * 8 // world, (rank + 1) * 8 // world)")
-WRONG = {  # what is replaced in the sound loop, by what, and what is said then
-    "all images": ("slice(rank, None, world)", "slice(None)", "all 8 images"),
-    "the same half": ("slice(rank, None, world)", "slice(0, None, world)", "the same half"),
-    "half the images": ("slice(rank, None, world)", "slice(rank, 4, world)", "one process alone"),
-    "unwrapped": ("shared(image", "model(image", "nothing averages"),
-    "mean of means": ("(world * total / valid)", "(total / (label[mine] != 255).sum())",
-                      "mean of means"),
-    "not times the processes": ("(world * total", "(total", "half as large"),
-    "own loss": ("dist.all_reduce(loss)", "pass", "`dist.all_reduce` adds"),
-    "one loss": ("dist.all_reduce(loss)", "dist.reduce(loss, 0)", "process 1 does not"),
-    "no momentum": ("momentum=0.9", "momentum=0", "One process alone"),
-    "no list": ("return losses", "return None", "a list; got None"),
-    "a name of the notebook": ("losses = []", "losses = [] if world == 1 else notebook_list()",
-                               "import anything else inside"),
-    "raises": ("losses = []", "losses = [] + None", "It raised TypeError"),
-    "waits": ("dist.all_reduce(loss)", "dist.all_reduce(loss) if rank == 0 else None",
-              "waited in vain"),
+WRONG = {  # what is replaced in the sound loop, and by what
+    "all images": ("slice(rank, None, world)", "slice(None)"),
+    "the same half": ("slice(rank, None, world)", "slice(0, None, world)"),
+    "half the images": ("slice(rank, None, world)", "slice(rank, 4, world)"),
+    "unwrapped": ("shared(image", "model(image"),
+    "mean of means": ("(world * total / valid)", "(total / (label[mine] != 255).sum())"),
+    "not times the processes": ("(world * total", "(total"),
+    "own loss": ("dist.all_reduce(loss)", "pass"),
+    "one loss": ("dist.all_reduce(loss)", "dist.reduce(loss, 0)"),
+    "no momentum": ("momentum=0.9", "momentum=0"),
+    "no list": ("return losses", "return None"),
+    "a name of the notebook": ("losses = []", "losses = [] if world == 1 else notebook_list()"),
+    "raises": ("losses = []", "losses = [] + None"),
+    "waits": ("dist.all_reduce(loss)", "dist.all_reduce(loss) if rank == 0 else None"),
 }
 
 
 @pytest.fixture(scope="module")
 def reports():
     """What two processes make of every loop of this file; the last ones wait for each other."""
-    sources = [SOUND, HALVES, *(SOUND.replace(*pair) for *pair, _ in WRONG.values())]
+    sources = [SOUND, HALVES, *(SOUND.replace(*pair) for pair in WRONG.values())]
     return dict(zip(sources, shared_loop.in_processes(sources), strict=True))
 
 
@@ -188,9 +185,23 @@ def test_the_stub_starts_no_processes(monkeypatch):
     assert "not attempted" in checks.check_shared_loop(my_shared_loop)
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrongly_shared_loop_is_told_what_is_wrong(name, reports, monkeypatch, tmp_path):
+@pytest.mark.parametrize("name, message", [
+    ("all images", "all 8 images"),
+    ("the same half", "the same half"),
+    ("half the images", "one process alone"),
+    ("unwrapped", "nothing averages"),
+    ("mean of means", "mean of means"),
+    ("not times the processes", "half as large"),
+    ("own loss", "`dist.all_reduce` adds"),
+    ("one loss", "process 1 does not"),
+    ("no momentum", "One process alone"),
+    ("no list", "a list; got None"),
+    ("a name of the notebook", "import anything else inside"),
+    ("raises", "It raised TypeError"),
+    ("waits", "waited in vain"),
+])
+def test_a_wrongly_shared_loop_is_told_what_is_wrong(name, message, reports, monkeypatch,
+                                                     tmp_path):
     monkeypatch.setattr(checks, "in_processes", lambda sources: [reports[sources[0]]])
-    *pair, message = WRONG[name]
-    verdict = checks.check_shared_loop(loop(SOUND.replace(*pair), tmp_path))
+    verdict = checks.check_shared_loop(loop(SOUND.replace(*WRONG[name]), tmp_path))
     assert "not yet" in verdict and message.lower() in verdict.lower(), verdict
