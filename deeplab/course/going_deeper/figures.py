@@ -91,9 +91,8 @@ def taps_used(used: Mapping[str, Sequence[float]], rates: Mapping[str, Sequence[
         for place, value, rate in zip(places, values, rates[name], strict=True):
             note(axes, f"{rate}", (place, value), 0, 2, ha="center", fontsize=9)
         axes.axhline(100 / 9, color=GREY, linestyle=":", linewidth=1)
-        axes.set(ylim=(0, 125), yticks=(0, 50, 100), ylabel="taps, %", title=f"Multi-Grid {name}")
-    note(grid[0, 0], "dotted: one tap of nine", (1, 100 / 9), -4, 3, ha="right", fontsize=9,
-         xycoords=("axes fraction", "data"))
+        said = f"Multi-Grid {name}" + "; dotted: one tap of nine" * (axes is grid[0, 0])
+        axes.set(ylim=(0, 125), yticks=(0, 50, 100), ylabel="taps, %", title=said)
     axes.set_xticks(np.arange(1, 16, 4), [f"block {block}" for block in range(4, 8)])
     return fig
 
