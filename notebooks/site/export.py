@@ -27,7 +27,7 @@ from deeplab.table.rows import load_rows
 
 FOLDER = Path(__file__).parent / "explorers"
 ROW, STEPS = "voc_r50_d16", 300  # the network in deeplab/course/trained
-OVERLAY_IMAGE, MIXER_IMAGES = 14, (33, 14, 5, 21)
+OVERLAY_IMAGE, MIXER_IMAGES = 17, (33, 14, 5, 21)
 KERNELS = [(1, 192, 256, 16), (6, 192, 256, 16), (18, 192, 256, 16), (18, 0, 0, 8),
            (36, 383, 511, 8), (12, 100, 40, 16)]  # rate, row, column, output stride
 VIEWS = [table.View(), table.View(("hours",)), table.View(("GMACs",), ("voc", "context")),
@@ -40,7 +40,7 @@ def overlay_content(experiment, model) -> dict:
     image, label = experiment.eval_set[OVERLAY_IMAGE]
     page = overlay.page(image, label, experiment.predict(model, OVERLAY_IMAGE),
                         experiment.config.label_set,
-                        alt="A drawn street, its label, a network's prediction or its errors.")
+                        alt="A drawn harbour, its label, a network's prediction or its errors.")
     start, end = overlay.EMPTY.split("{}")
     return json.loads(page.partition(start)[2].partition(end)[0])
 
