@@ -17,6 +17,7 @@ CONFIGURATION = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller}
+FirstJobId={first}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -100,9 +101,11 @@ def slurm_cluster(folder: Path):
     key = folder / "munge.key"
     key.write_bytes(os.urandom(1024))
     key.chmod(0o400)
+    # jobs of clusters on one machine differ in number, by which their ports are chosen
+    first = 1 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     (folder / "slurm.conf").write_text(CONFIGURATION.format(
-        host=socket.gethostname().partition(".")[0], folder=folder, controller=ports[0],
-        nodes=",".join(map(str, ports[1:]))))
+        host=socket.gethostname().partition(".")[0], folder=folder, first=first,
+        controller=ports[0], nodes=",".join(map(str, ports[1:]))))
     # a file stands for each GPU, so that SLURM counts and hands them out
     (folder / "gres.conf").write_text("".join(
         f"NodeName=node{number} Name=gpu File=/dev/null\n" for number in (1, 2)))
