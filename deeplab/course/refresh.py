@@ -75,6 +75,7 @@ def _evaluate(client: Any, found: list[Claim]) -> Callable[..., Awaitable[None]]
     The kernel evaluates them beside a silent, empty cell, which counts nowhere and prints nothing.
     """
     async def before(cell: Any, cell_index: int) -> None:
+        """Evaluate the claims of the cell with all that the cells above it have made."""
         claims = claims_of(cell)
         if not claims:
             return
