@@ -53,10 +53,10 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
                             expected=", ".join(vocabulary()["sets"]),
                             do="run it at --profile small, medium or full with --data-root")
     folder = Path(data_root or data_folder() / "miniature") / (f"{name}-{seed}" if seed else name)
-    if is_whole(folder, version()):
+    if is_whole(folder, version(name)):
         return folder
     with locked(folder.with_name(f".{folder.name}.lock"), wait=True):
-        if is_whole(folder, version()):
+        if is_whole(folder, version(name)):
             return folder
         if folder.exists() and not (folder / STAMP).exists():
             raise UsageError.of("E-TWIN", "a folder that is no miniature twin is in the way",
@@ -64,18 +64,23 @@ def miniature(name: str, data_root: Path | str | None = None, *, seed: int = 0) 
                                                 "choose --profile small, medium or full")
         refuse_strangers(folder, lambda: dict(_draw(get_dataset(name), seed)))
         return write_folder(folder, stamped(_draw(get_dataset(name), seed), dataset=name,
-                                            seed=seed, version=version()), replace=True)
+                                            seed=seed, version=version(name)), replace=True)
 
 
 @functools.cache
-def version() -> str:
-    """Twelve hexadecimal digits over everything that a twin is drawn from."""
+def version(name: str) -> str:
+    """Twelve hexadecimal digits over everything that the twin of dataset `name` is drawn from.
+
+    Of the vocabulary that is what all sets share and the scenes of this one.
+    """
+    name = stored_as(name)
     here, data = files("deeplab.miniature"), files("deeplab.data")
-    code = [without_words(here.joinpath(name).read_text(encoding="utf-8"))
-            for name in ("drawing.py", "look_alikes.py", "scenes.py", "twins.py")]
-    tables = [json.loads(path.read_text(encoding="utf-8"))
-              for path in (here.joinpath("scenes.json"), data.joinpath("classes.json"))]
-    return sha256(json.dumps([code, tables]).encode()).hexdigest()[:12]
+    code = [without_words(here.joinpath(module).read_text(encoding="utf-8"))
+            for module in ("drawing.py", "look_alikes.py", "scenes.py", "twins.py")]
+    words, classes = (json.loads(path.read_text(encoding="utf-8"))
+                      for path in (here.joinpath("scenes.json"), data.joinpath("classes.json")))
+    drawn_from = [code, words | {"sets": words["sets"][name]}, classes[name]]
+    return sha256(json.dumps(drawn_from).encode()).hexdigest()[:12]
 
 
 def _draw(label_set: LabelSet, seed: int) -> Iterator[File]:

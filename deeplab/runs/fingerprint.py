@@ -100,7 +100,7 @@ def data_identity(config: RunConfig, *splits: str) -> Any:
     Raises `DataError` (E-LAYOUT, E-LIST, E-PAIR) if they are not there.
     """
     if config.profile.name == "demo":
-        return miniature_version()
+        return miniature_version(config.row.dataset)
     root, row = config.real_data_root, config.row
     manifest = root / f"manifest-{row.dataset}.json"
     if manifest.is_file():

@@ -239,7 +239,7 @@ def test_a_changed_drawing_or_a_damaged_file_draws_it_anew(tiny, tmp_path, monke
     for damage in damages:
         damage()
         assert content(miniature("voc", tmp_path)) == before
-    monkeypatch.setattr(twins, "version", lambda: "another one")
+    monkeypatch.setattr(twins, "version", lambda name: "another one")
     after = content(miniature("voc", tmp_path))
     assert after.keys() == before.keys()
     assert json.loads(after["miniature.json"])["version"] == "another one"
@@ -281,9 +281,9 @@ def test_the_version_follows_the_drawing_and_not_its_wording(tmp_path, monkeypat
         text = (tmp_path / name).read_text()
         assert before in text
         (tmp_path / name).write_text(text.replace(before, after, 1))
-        return twins.version.__wrapped__()
+        return twins.version.__wrapped__("voc")
 
-    first = twins.version()
+    first = twins.version("voc")
     assert version_after("drawing.py", "CONTRAST = 30  #", "CONTRAST = 30  # grey,") == first
     changed = [version_after("drawing.py", "CONTRAST = 30", "CONTRAST = 31"),
                version_after("look_alikes.py", "COMPANIONS = 10", "COMPANIONS = 9"),
@@ -292,6 +292,9 @@ def test_the_version_follows_the_drawing_and_not_its_wording(tmp_path, monkeypat
                version_after("scenes.json", '"colours": {', '"colours": {"new": [1, 2, 3],'),
                version_after("classes.json", '"raw": 20,', '"raw": 21,')]
     assert len({first, *changed}) == 7
+    before = [twins.version.__wrapped__(name) for name in ("voc", "cityscapes")]
+    assert version_after("scenes.json", '"train": 120,', '"train": 121,') == before[0]
+    assert twins.version.__wrapped__("cityscapes") != before[1]
 
 
 def test_processes_may_ask_at_once_and_one_draws(tmp_path):

@@ -146,7 +146,7 @@ def test_of_the_notebook_only_its_code_counts(project, config, cell, key, value,
 
 def test_another_drawing_of_the_twin_is_named(project, config, monkeypatch):
     def change():
-        monkeypatch.setattr(module, "miniature_version", lambda: "another")
+        monkeypatch.setattr(module, "miniature_version", lambda name: f"another {name}")
     assert after(change, config) == ["data"]
     small = RunConfig.of(row_id="voc_r50_d8", profile="small", data_root=config.data_root)
     assert after(change, small) == []
