@@ -29,4 +29,5 @@ def rows(as_json: bool) -> None:
     say("\nCells of the paper's own tables (values not checked against the paper itself):\n"
         f"{'row':<24} {'table':>5} {'reported mIoU':>14}  what")
     for row in paper.values():
-        say(f"{row.row_id:<24} {row.table:>5} {row.published_miou:>14.2f}  {row.what}")
+        reported = "—" if row.published_miou is None else f"{row.published_miou:.2f}"
+        say(f"{row.row_id:<24} {row.table:>5} {reported:>14}  {row.what}")

@@ -17,9 +17,9 @@ def quoted_rows(table: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
     Raises `UsageError` (E-TABLE) for a table that `deeplab.table.paper` does not have.
     """
-    rows = [row for row in load_paper_rows().values() if row.table == table]
-    if not rows:
+    if table not in TITLES:
         raise unknown("E-TABLE", "table of the paper", table, TITLES)
+    rows = [row for row in load_paper_rows().values() if row.table == table]
     cells = [re.fullmatch(r"(.+), (block \d)", row.what) for row in rows]
     if not all(cells):
         return ("", "mIoU"), [(row.what, f"{row.published_miou:.2f}") for row in rows]

@@ -28,6 +28,7 @@ TITLES = {"1": "output stride (ResNet-50, block 7)", "2": "deeper (output stride
           "6": "evaluating the pyramid (the last of Table 5)",
           "8": "crop, loss and BatchNorm (the last of Table 5)",
           "9": "batch (the last of Table 5)", "10": "Cityscapes (the last of Table 5)"}
+OWN_TITLES = {"again": "Not in the paper: the questions of Tables 1, 2 and 5, asked of Cityscapes"}
 NOTE = ("The paper's values are two recollections that agree; none was checked against the paper "
         "itself. Tables 7 and 11 are of test servers, and the last line of Table 6 is of a network "
         "pretrained on COCO: they cannot be run here.")
@@ -99,7 +100,7 @@ class PaperReport:
             "differences within a table, never levels.")
         return "\n\n".join([
             f"{len(self.scores)} of {len(load_paper_rows())} cells measured. {NOTE}{level}",
-            *(f"## Table {name}: {TITLES[name]}\n\n{self._table(rows)}"
+            *(f"## {OWN_TITLES.get(name) or f'Table {name}: {TITLES[name]}'}\n\n{self._table(rows)}"
               for name, rows in tables.items())])
 
     def _table(self, rows: Sequence[PaperRow]) -> str:
@@ -108,11 +109,11 @@ class PaperReport:
         here = f"{self.profile} mIoU (%), mean ± 2 standard errors"
         if not all(cells):
             header = ["", "the paper reports (%)", here]
-            return _markdown(header, [[row.what, f"{row.published_miou:.2f}", self._score(row)]
+            return _markdown(header, [[row.what, reported_text(row), self._score(row)]
                                       for row in rows])
         columns = list(dict.fromkeys(cell[2] for cell in cells))
         parts = []
-        for title, text in (("the paper reports (%)", lambda row: f"{row.published_miou:.2f}"),
+        for title, text in (("the paper reports (%)", reported_text),
                             (here, self._score)):
             lines: dict[str, list[str]] = {}
             for cell, row in zip(cells, rows, strict=True):
@@ -157,6 +158,11 @@ def same_cell(row_id: str) -> str:
         return row_id
     trained = load_paper_rows()[row.trained_as]
     return trained.row_id if row.variant == trained.variant else row_id
+
+
+def reported_text(row: PaperRow) -> str:
+    """What the paper reports in a cell, in per cent; a dash for a cell that is not in it."""
+    return "—" if row.published_miou is None else f"{row.published_miou:.2f}"
 
 
 def mean_text(scores: Sequence[float]) -> str:

@@ -44,7 +44,7 @@ class Row:
     train_split: str
     eval_split: str
     inference: str  # "whole" | "slide"
-    published_miou: float  # per cent; None for a row of one's own
+    published_miou: float  # per cent; None for what nobody published
     published_weights: str  # file name of the published checkpoint; "" for a row of one's own
     source: str  # upstream file that states the row's recipe
     variant: ClassVar[Variant] = Variant()
@@ -73,7 +73,7 @@ class PaperRow(Row):
     """A cell of one of the paper's tables; the fields are columns of `paper.csv`."""
 
     variant: Variant = field(default=Variant())
-    table: str = ""  # "5", as the paper counts
+    table: str = ""  # "5", as the paper counts; "again" of an experiment that is not in it
     what: str = ""  # "MG (1, 2, 4), ASPP (6, 12, 18), image-level"
     checked: bool = False  # whether `published_miou` was compared with the paper itself
     iterations: int = 30_000  # optimiser steps of the paper's schedule

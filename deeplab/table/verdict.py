@@ -54,6 +54,8 @@ def verdict(facts: Mapping[str, Any]) -> str:
 
 def paper_words(facts: Mapping[str, Any]) -> str:
     """What the paper reports in the cell that a result stands for; no verdict on it."""
+    if facts["published_miou"] is None:
+        return f"{facts['what']}: the paper has no such cell; compare with the others of its kind."
     checked = "" if facts["checked"] else " (a value not checked against the paper itself)"
     words = (f"Table {facts['table']} of the paper reports {facts['published_miou']:.2f} % for "
              f"{facts['what']}{checked}")

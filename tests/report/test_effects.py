@@ -70,5 +70,8 @@ def test_every_effect_is_of_two_rows_that_there_are_and_has_a_reported_differenc
     mean = {effect.ingredient: effect.reported for effect in EFFECTS}
     assert mean["Output stride 8 rather than 16"] == 1.30
     assert mean["The pyramid"] == 6.97 and mean["Batch 16 rather than 4"] == 12.78
+    assert mean["The pyramid, Cityscapes"] == mean["The pyramid"]
+    asked_again = Measured(EFFECTS[-1], (1.0, 2.0, 3.0)).sentence
+    assert "on VOC; here, on Cityscapes, ResNet-101" in asked_again
     assert sorted(name for name, value in mean.items() if value < 0) == [
         "A fourth rate", "Block 7 behind block 6, 50 layers"]

@@ -60,7 +60,7 @@ def test_cells_that_are_one_experiment_have_one_score(report):
     assert same_cell("paper_t4_at16") == "paper_t3_mg121_block7"
     assert all(report.scores[row_id] == {0: 41.0, 1: 43.0, 2: 45.0} for row_id in same)
     assert "paper_t6_at8" not in report.scores
-    assert report.page.startswith("6 of 59 cells measured")
+    assert report.page.startswith("6 of 64 cells measured")
 
 
 def test_ingredients_are_judged(report):
