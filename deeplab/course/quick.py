@@ -5,7 +5,7 @@ kept below data/miniature/.cache. The name of the file holds a hash of everythin
 the weights, so that a change of code or data trains anew.
 
 One network comes with the package, so that a lesson can begin with it: the table's cheapest row
-after all its 300 steps, as float16. To make it again, and then correct its digest in
+after all its steps, as float16. To make it again, and then correct its digest in
 `deeplab.weights.shipped`::
 
     python -m deeplab.course.quick voc_r50_d16

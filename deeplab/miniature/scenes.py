@@ -18,6 +18,7 @@ from deeplab.miniature import look_alikes
 from deeplab.miniature.drawing import draw_shape, paint, vocabulary
 
 GAIN = (0.85, 1.1)  # brightness of a whole picture
+WHITE_BALANCE = 0.1  # standard deviation of its red, green and blue among pictures
 GROUND_REACH = 0.9  # things stand on the lowest layer, their feet at most this far down it
 COARSE = 3  # half of the stuff has a texture this much longer: 14 to 20 pixels, about the 16
 # that the taps of rate 2 at output stride 8, or of rate 1 at 16, lie apart
@@ -79,9 +80,7 @@ class Painter:
             mask = draw_shape(self.words["shapes"][box.shape], box[3:],
                               (self.height, self.width), mirrored=bool(rng.integers(2)))
             self._fill(canvas, kinds, mask, box.kind, rng, look=box.look)
-        light = rng.uniform(*GAIN)
-        if "cast" in self.spec:  # standard deviation of the white balance among pictures
-            light = light * rng.normal(1, self.spec["cast"], 3)
+        light = rng.uniform(*GAIN) * rng.normal(1, WHITE_BALANCE, 3)
         image = np.clip(canvas * light, 0, 255)
         return image.astype(np.uint8), kinds
 

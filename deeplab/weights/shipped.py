@@ -12,8 +12,8 @@ SHA256 = {  # whoever makes one of them again writes here what `sha256sum` says 
         "e7e3e106a9c8f66f7dc6b02511e3f6ea15239a522efddcdaf93135bf9abc5d93",
     "miniature_resnet101.safetensors":
         "8a114981739d30d7d2c6e61251f190dfcb125f2caa06b08bfded5f08b8ec6f7a",
-    "voc_r50_d16-300steps-seed0.safetensors":
-        "ab1cb83f686f8b197ee806ba96c78ee80b30e73123aba16becbe7ef123cc63ee"}
+    "voc_r50_d16-340steps-seed0.safetensors":
+        "25b42f8242e61a0baa039c27f77fe344cb3607dfcaadcfc3a3910735b00ed85c"}
 
 
 def read_shipped(path: Path) -> WeightFile:

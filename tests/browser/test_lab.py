@@ -102,7 +102,7 @@ def test_the_mixer_of_lesson_5_moves(opened):
     index = lab.find("mixer.explore(")
     lab.run(lab.find("import torch"))
     needed = ("experiment = demo_experiment('voc_r50_d16')\n"
-              "model = trained_demo_model('voc_r50_d16', steps=300)")
+              "model = trained_demo_model('voc_r50_d16', steps=340)")
     source = "".join(lab.cells()[index]["source"]).replace("= False", "= True")
     lab.write(index, f"{needed}\n{source}")
     lab.run(index)

@@ -19,17 +19,17 @@ def test_a_lesson_stays_on_the_cpu_where_there_is_a_gpu(monkeypatch):
 
 
 def test_the_network_that_comes_with_the_package_scores_what_the_committed_table_says():
-    """Two machines round differently, and a point is what that makes of 300 steps."""
+    """Two machines round differently, and a point is what that makes of 340 steps."""
     with open(PROJECT / "results" / "example" / "table.csv", encoding="utf-8") as file:
         (wanted,) = (float(row["miou"]) for row in csv.DictReader(file)
                      if row["row_id"] == SHIPPED)
     experiment = demo_experiment(SHIPPED)
     assert shipped_file(SHIPPED, steps=experiment.settings.total_steps).is_file()
-    model = trained_demo_model(SHIPPED, steps=300)
+    model = trained_demo_model(SHIPPED, steps=340)
     assert next(model.parameters()).dtype == torch.float32 and not model.training
     assert experiment.evaluate(model).mean_iou == pytest.approx(wanted, abs=1.5)
 
 
 def test_another_length_or_seed_is_not_the_shipped_network():
     assert not shipped_file(SHIPPED, steps=120).exists()
-    assert not shipped_file(SHIPPED, steps=300, seed=1).exists()
+    assert not shipped_file(SHIPPED, steps=340, seed=1).exists()

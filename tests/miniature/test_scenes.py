@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deeplab.data.catalog import DATASETS
+from deeplab.miniature import scenes
 from deeplab.miniature.drawing import draw_shape, paint, texture, vocabulary
 from deeplab.miniature.scenes import Painter, portrait
 
@@ -129,18 +130,21 @@ def test_pictures_are_a_function_of_the_generator_and_the_order():
     assert not (first[0][0] == other[0][0]).all()
 
 
-def test_a_cast_changes_the_colours_of_a_whole_picture_and_not_its_map(monkeypatch):
+def test_every_picture_has_a_white_balance(monkeypatch):
     sky = list(WORDS["looks"]).index("sky")
 
-    def red_to_blue(cast):
-        monkeypatch.setitem(WORDS["sets"]["cityscapes"], "cast", cast)
-        pixels = []
+    def spread():
+        """The standard deviation of red over blue of the sky, among pictures."""
+        ratios = []
         for seed in range(30):
-            image, kinds = Painter("cityscapes").picture(0, np.random.default_rng(seed))
-            pixels.append(image[kinds == sky][0].astype(float))
-        return np.array([red / blue for red, _, blue in pixels])
+            image, kinds = Painter("voc").picture(0, np.random.default_rng(seed))
+            red, _, blue = image[kinds == sky][0].astype(float)
+            ratios.append(red / blue)
+        return np.std(ratios)
 
-    assert red_to_blue(0.1).std() > 1.5 * red_to_blue(0.0).std()
+    balanced = spread()
+    monkeypatch.setattr(scenes, "WHITE_BALANCE", 0)
+    assert balanced > 1.5 * spread()
 
 
 def test_things_take_turns():

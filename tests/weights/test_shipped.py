@@ -26,6 +26,6 @@ def test_a_changed_file_is_refused_wherever_it_is_used(tmp_path, monkeypatch):
             path.write_bytes(path.read_bytes()[:-1] + b"\1")
     for use in (lambda: backbone.miniature_backbone("resnet50"),
                 lambda: backbone.miniature_backbone("resnet101"),
-                lambda: quick.trained_demo_model("voc_r50_d16", steps=300)):
+                lambda: quick.trained_demo_model("voc_r50_d16", steps=340)):
         with pytest.raises(CheckpointError, match="E-CKPT a file of this package is not as it was"):
             use()

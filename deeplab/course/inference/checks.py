@@ -21,7 +21,7 @@ from deeplab.data.augment import EvalTransform
 from deeplab.evaluation.inference import Inference, predict, window_slices
 from deeplab.support.void import IGNORE_INDEX
 
-ROW, STEPS, IMAGE = "voc_r50_d16", 300, 2  # a trained network and a drawn image to end with
+ROW, STEPS, IMAGE = "voc_r50_d16", 340, 2  # a trained network and a drawn image to end with
 AT_ONE = 6  # pixels with a confidence of exactly 1
 
 

@@ -18,7 +18,7 @@ from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, figure, finish, ho
                                    row_of, side_by_side, subplots)
 from deeplab.model.network import DeepLabV3, build_model
 
-ROW, STEPS = "voc_r50_d16", 300
+ROW, STEPS = "voc_r50_d16", 340
 STREET = 0  # of the drawn VOC's val split: a person, a car, a bus, a motorbike and a bicycle
 SCALES = (0.75, 1.0, 1.25)
 MARKS = ("o-", "s--", "^:")

@@ -15,7 +15,7 @@ from deeplab.evaluation.upsample import upsampled_argmax
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, RED, SKY, class_legend, figure, house_style,
                                    picture)
 
-ROW, STEPS = "voc_r50_d16", 300  # the network that comes with the package
+ROW, STEPS = "voc_r50_d16", 340  # the network that comes with the package
 OPENING_IMAGE = 1  # of the drawn VOC's val split: a person in front of a train
 COLOURS = {"stem": SKY, "conv": BLUE, "ASPP": ORANGE, "classifier": GREEN, "auxiliary": RED}
 
