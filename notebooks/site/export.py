@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from deeplab.course.aspp import mixer
@@ -18,6 +19,7 @@ from deeplab.course.atrous.figures import drawn_picture
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.course.start import overlay
 from deeplab.course.whole_table import explorer as table
+from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.labelset import LabelSet
 from deeplab.figures import plots
 from deeplab.figures.run import RIGHT, WRONG, error_map
@@ -26,8 +28,8 @@ from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 from deeplab.table.rows import load_rows
 
 FOLDER = Path(__file__).parent / "explorers"
-ROW, STEPS = "voc_r50_d16", 300  # the network in deeplab/course/trained
-OVERLAY_IMAGE, MIXER_IMAGES = 17, (33, 14, 5, 21)
+ROW, STEPS = "voc_r50_d16", 340  # the network in deeplab/course/trained
+OVERLAY_IMAGE, MIXER_IMAGES, OPENING_IMAGES = 17, (33, 14, 5, 21), (38, 15, 48, 44)
 KERNELS = [(1, 192, 256, 16), (6, 192, 256, 16), (18, 192, 256, 16), (18, 0, 0, 8),
            (36, 383, 511, 8), (12, 100, 40, 16)]  # rate, row, column, output stride
 VIEWS = [table.View(), table.View(("hours",)), table.View(("GMACs",), ("voc", "context")),
@@ -94,9 +96,20 @@ def table_content() -> dict:
                           "sentence": view.sentence()} for view in VIEWS]}
 
 
+def opening(dataset: SegmentationDataset) -> Figure:
+    """The picture that the README and the site open with: drawn pictures above their labels."""
+    pairs = [dataset[number] for number in OPENING_IMAGES]
+    pictures = {"drawn pictures": pairs[0][0], " ": pairs[1][0], "  ": pairs[2][0],
+                "   ": pairs[3][0], "their labels": pairs[0][1]}
+    pictures |= {"    " + " " * number: label for number, (_, label) in enumerate(pairs[1:])}
+    return plots.side_by_side(pictures, dataset.label_set, height=4.6, rows=2)
+
+
 def main() -> None:
-    """Write everything below `explorers/`."""
+    """Write everything below `explorers/`, and the picture of the front page."""
     experiment, model = demo_experiment(ROW), trained_demo_model(ROW, steps=STEPS)
+    atomic_write(FOLDER.with_name("pages") / "opening.png",
+                 plots.encoded(plots.drawn(opening(experiment.eval_set)), optimize=True))
     store("overlay", overlay_content(experiment, model))
     store("rates", rates_content())
     store("table", table_content())

@@ -18,6 +18,7 @@ LESSONS = [*sorted((PROJECT / "notebooks").glob("[01][0-9]_*.ipynb")),
 sys.path.insert(0, str(SITE))
 
 import build  # noqa: E402
+import export  # noqa: E402
 import keep  # noqa: E402
 import method_pages  # noqa: E402
 import notebook_pages  # noqa: E402
@@ -171,6 +172,15 @@ def test_the_rate_explorer_compares_with_the_package():
     for example in content["examples"]:
         assert Kernel(*example["kernel"]).sentence(picture) == example["sentence"]
     assert (np.asarray(Image.open(SITE / "explorers" / "rates.png")) == picture).all()
+
+
+def test_the_front_page_shows_the_world_as_it_is_drawn_now():
+    from deeplab.course.quick import demo_experiment
+    from deeplab.figures.plots import drawn
+    kept = np.asarray(Image.open(SITE / "pages" / "opening.png"), int)
+    now = np.asarray(drawn(export.opening(demo_experiment("voc_r50_d16").eval_set)), int)
+    assert kept.shape == now.shape  # fonts may differ a little, pictures not
+    assert np.abs(kept - now).mean() < 3
 
 
 def test_the_table_explorer_has_the_packages_scores_and_costs():
