@@ -7,19 +7,23 @@ from deeplab.data.layout import Layout
 from deeplab.support.errors import DataError
 from deeplab.support.listing import shown
 
+TWIN_STAMP = "miniature.json"  # lies at the top of a miniature twin, and of no real dataset
+
 
 def find_root(layout: Layout, data_root: Path | str, *, title: str = "the dataset") -> Path:
     """The root of a dataset below `data_root`, or `data_root` if it is the root itself.
 
     Raises `DataError` (E-LAYOUT) with the expected tree, what is there instead and, when the
-    dataset lies up to two levels above or below, the folder to pass.
+    dataset lies up to two levels above or below, the folder to pass; a twin is never proposed.
     """
     data_root = Path(data_root)
     root = layout.root_below(data_root)
     if root is not None:
         return root
     images, labels = layout.landmarks()
-    near = next((folder for folder in _nearby(data_root) if layout.root_below(folder)), None)
+    near = next((folder for folder in _nearby(data_root) if (other := layout.root_below(folder))
+                 and not any((place / TWIN_STAMP).exists() for place in (other, *other.parents))),
+                None)
     raise DataError.of(
         "E-LAYOUT", f"{title} is not here", file=data_root, found=_entries(data_root),
         expected=f"{layout.folders[0]}/ with {images}/ and {labels}/ in it",

@@ -10,12 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from deeplab.data.root import TWIN_STAMP as STAMP
 from deeplab.support.errors import DataError, UsageError
 from deeplab.support.files import read_json
 from deeplab.support.listing import is_hidden, shown
 from deeplab.support.pack import PACKS
-
-STAMP = "miniature.json"
 
 File = tuple[str, bytes]  # path relative to the twin's folder, and content
 

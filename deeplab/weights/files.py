@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 import re
 import zipfile
 from dataclasses import dataclass
@@ -200,7 +199,7 @@ def unreadable_torch(path: Path | str, error: Exception) -> CheckpointError:
             "(blocked, nothing was run)", file=path, expected="tensors, numbers and text only",
             do="ask its author for safetensors, or take the tensors alone out of a training "
                "checkpoint with: deeplab weights extract")
-    if isinstance(error, pickle.UnpicklingError):
+    if not isinstance(error, (RuntimeError, OSError, EOFError)):  # of a reader that lost its way
         return _unreadable(path, "not written by torch")
     return _unreadable(path, error)
 

@@ -38,6 +38,14 @@ def test_a_wrong_data_root_is_answered_with_the_right_one(make_tree, tmp_path, n
     assert len(SegmentationDataset(name, hint, "train")) == 2
 
 
+def test_a_miniature_twin_is_never_proposed_as_the_real_dataset(make_tree, tmp_path):
+    make_tree("voc", below="miniature/voc")
+    (tmp_path / "miniature/voc/miniature.json").write_text("{}")
+    with pytest.raises(DataError, match="E-LAYOUT") as caught:
+        find_root(DATASETS["voc"], tmp_path)
+    assert "miniature/voc" not in str(caught.value).partition("do: ")[2]
+
+
 def test_an_error_shows_the_expected_tree_and_what_is_there(tmp_path):
     for number in range(11):
         (tmp_path / f"stranger{number:02}").mkdir()
