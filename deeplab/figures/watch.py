@@ -6,6 +6,7 @@ training in other processes is seen, and each evaluation leaves the prediction o
 
 import contextlib
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from deeplab.runs.status import Status, duration, status_line
 from deeplab.support.errors import DeeplabError
 
 LOOK_SECONDS = 1.0  # between two looks at the log
+DRAWING = 0.02  # share of the time that may be spent on pictures; the last one is always drawn
 SIDE = 320  # pixels, of the longer side of what is kept of a picture
 SHOWN = 4  # predictions beside image and truth
 
@@ -80,8 +82,10 @@ class Watch:
         self.events = EventFiles(config.folder, newest_checkpoint(self.folder),
                                  config.label_set.classes) if config.tensorboard else None
         self._before, self._written, self._told, self._problem = self._state(), 0, 0, ""
+        self._drawn, self._drawing_seconds, self._began = 0, 0.0, time.monotonic()
         self._line, self._picture = DisplayHandle(), DisplayHandle()
-        self._line.display(_text(status_line(config.row.row_id, Status("starting"))), raw=True)
+        self._words = status_line(config.row.row_id, Status("starting"))
+        self._line.display(_text(self._words), raw=True)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look_on, daemon=True)
         self._thread.start()
@@ -112,10 +116,13 @@ class Watch:
             if state != self._before or is_last:
                 self._before = state
                 self.lines = list(read_log(self.folder))
-                self._show([one for one in self.seen if one.line < len(self.lines) or is_last])
+                self._show([one for one in self.seen if one.line < len(self.lines) or is_last],
+                           is_last=is_last)
         except (DeeplabError, OSError, ValueError, RuntimeError) as error:
             self._problem = error.line if isinstance(error, DeeplabError) else str(error)
-        self._line.update(_text(self.words(is_last=is_last)), raw=True)
+        if (words := self.words(is_last=is_last)) != self._words:
+            self._words = words
+            self._line.update(_text(words), raw=True)
 
     def _state(self) -> tuple[int, int] | None:
         with contextlib.suppress(OSError):
@@ -137,23 +144,29 @@ class Watch:
         return (text + f"  in {duration(seconds)}" * is_last
                 + f"  (not all is shown: {self._problem})" * bool(self._problem))
 
-    def _show(self, told: Sequence[Seen]) -> None:
-        """Bring the picture and the event files up to date."""
-        steps = [self.lines[min(one.line, len(self.lines) - 1)]["step"] for one in told]
-        if len(told) > self._told:
-            few = spread_over(list(zip(steps, told, strict=True)))
-            words = ", ".join(str(step) for step, _ in few)
-            fig = progress_figure(self.image, self.label, few, self.config.label_set)
-            data, metadata = message(drawn(fig), (
-                f"An image of the evaluation split, its truth, and its prediction after {words} "
-                "steps, above each the mIoU of the whole split then."))
-            self._picture.update(data, metadata=metadata, raw=True)
+    def _show(self, seen: Sequence[Seen], *, is_last: bool) -> None:
+        """Bring the event files up to date, and the picture if that costs little time."""
+        told = [(self.lines[min(one.line, len(self.lines) - 1)]["step"], one) for one in seen]
         if self.events:
             for line in self.lines[self._written:]:
                 self.events.line(line)
-            for step, one in list(zip(steps, told, strict=True))[self._told:]:
+            for step, one in told[self._told:]:
                 self.events.picture(step, label_colours(one.prediction, self.config.label_set))
         self._written, self._told = len(self.lines), len(told)
+        start = time.monotonic()
+        is_cheap = self._drawing_seconds <= DRAWING * (start - self._began)
+        if len(told) > self._drawn and (is_cheap or is_last):
+            self._draw(spread_over(told))
+            self._drawn, self._drawing_seconds = len(told), (
+                self._drawing_seconds + time.monotonic() - start)
+
+    def _draw(self, few: Sequence[tuple[int, Seen]]) -> None:
+        words = ", ".join(str(step) for step, _ in few)
+        fig = progress_figure(self.image, self.label, few, self.config.label_set)
+        data, metadata = message(drawn(fig), (
+            f"An image of the evaluation split, its truth, and its prediction after {words} "
+            "steps, above each the mIoU of the whole split then."))
+        self._picture.update(data, metadata=metadata, raw=True)
 
 
 def smaller(pixels: np.ndarray) -> np.ndarray:

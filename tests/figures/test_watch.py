@@ -79,6 +79,23 @@ def test_line_and_picture_follow_the_log_and_stay(experiment, tmp_path):
     assert "after 2, 4 steps" in data["text/plain"] == metadata["image/png"]["alt"]
 
 
+def test_pictures_take_a_small_share_of_the_time_but_the_last_is_drawn(
+        experiment, tmp_path, monkeypatch):
+    now = iter(range(1000))
+    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 60)
+    watched = Watch(experiment)
+    picture = HANDLES[1].shown
+    for count, miou in ((2, 20.0), (4, 30.0)):
+        log(tmp_path, count)
+        watched.evaluated(evaluation(miou), LABEL)
+        log(tmp_path, count + 1)
+        watched._look()  # a clock that moves on at each glance: drawing took a third of the time
+    assert len(picture) == 2 and "after 2 steps" in picture[-1][0]["text/plain"]
+    watched.close()
+    assert len(picture) == 3 and "after 2, 4 steps" in picture[-1][0]["text/plain"]
+
+
 def test_an_older_log_is_not_taken_for_this_training(experiment, tmp_path):
     log(tmp_path, 5)
     watched = Watch(experiment)
