@@ -8,9 +8,9 @@ import threading
 import time
 
 import pytest
-from dask_machine import DaskMachine, parent_of, wait_for_row
-from small_table import (ROWS, command, config_of, draw_twins, environment, logged_step,
-                         reference_digests, row_digest)
+from dask_machine import parent_of, wait_for_row
+from small_table import (ROWS, command, config_of, environment, logged_step,
+                         row_digest)
 
 from deeplab.runs import cluster
 from deeplab.runs.cluster import run_on_cluster
@@ -21,22 +21,9 @@ pytest.importorskip("distributed", reason="the optional extra [cluster] is not i
 SMALL = JobRequest(hours=1, cores=2, memory_gb=4, gpus=0, gpu_type=None, reason="a test")
 
 
-@pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
-    return draw_twins(tmp_path_factory.mktemp("data"))
-
-
 @pytest.fixture
 def configs(data_root, tmp_path):
     return [config_of(row_id, tmp_path / "results", data_root) for row_id in ROWS]
-
-
-@pytest.fixture
-def machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "core_count", lambda: 2)  # one thread for each of two rows
-    machine = DaskMachine(tmp_path)
-    yield machine
-    machine.end()
 
 
 def test_a_worker_that_is_told_to_end_lets_its_row_save(machine, configs, tmp_path):
@@ -95,8 +82,7 @@ def test_a_scheduler_that_is_gone_ends_the_table_with_the_command_that_goes_on(
     assert time.monotonic() - begin["at"] < 30
 
 
-def test_a_scheduler_that_is_started_again_is_found_again(machine, configs, data_root,
-                                                          tmp_path):
+def test_a_scheduler_that_is_started_again_is_found_again(machine, configs, references):
     said = []
 
     def restart():
@@ -112,5 +98,4 @@ def test_a_scheduler_that_is_started_again_is_found_again(machine, configs, data
     assert codes == dict.fromkeys(ROWS, 0)
     starter.join()
     assert any("is back" in text for text in said)
-    references = reference_digests(tmp_path / "reference", data_root)
     assert {config.row.row_id: row_digest(config.folder) for config in configs} == references

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 from slurm import missing_programs, slurm_cluster
-from small_table import (ROWS, config_of, damaged_files, draw_twins, environment, logged_step,
-                         reference_digests, row_digest)
+from small_table import (ROWS, config_of, damaged_files, environment, logged_step,
+                         row_digest)
 
 from deeplab.runs import slurm
 from deeplab.runs.cluster import run_on_cluster
@@ -25,16 +25,6 @@ needs_dask = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("distributed", "dask_jobqueue")),
     reason="the optional extra [cluster] is not installed")
 SMALL = JobRequest(hours=0.5, cores=1, memory_gb=4, gpus=0, gpu_type=None, reason="a test")
-
-
-@pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
-    return draw_twins(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def references(tmp_path_factory, data_root):
-    return reference_digests(tmp_path_factory.mktemp("reference"), data_root)
 
 
 @pytest.fixture(scope="module")

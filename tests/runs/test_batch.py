@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from small_table import (ROWS, config_of, damaged_files, draw_twins, environment, logged_step,
-                         reference_digests, row_digest)
+from small_table import (ROWS, config_of, damaged_files, environment, logged_step,
+                         row_digest)
 
 from deeplab.runs.batch import Job, longest_first, next_job, run_rows
 from deeplab.runs.config import RunConfig
@@ -18,16 +18,6 @@ from deeplab.support.locks import is_locked
 from deeplab.table.rows import load_rows
 
 JOBS = os.cpu_count() or 1  # as many as cores: one thread for each row, as in the reference
-
-
-@pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
-    return draw_twins(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def references(data_root, tmp_path_factory):
-    return reference_digests(tmp_path_factory.mktemp("reference"), data_root)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 
 import nbformat
 import pytest
-from small_table import ROWS, config_of, draw_twins, environment, newest_step, shrink
+from small_table import ROWS, config_of, environment, newest_step, shrink
 from toy_training import log_lines
 
 from deeplab.profiles import PROFILES
@@ -25,11 +25,6 @@ import nbformat
 from nbclient import NotebookClient
 NotebookClient(nbformat.read(sys.argv[1], as_version=4), timeout=300).execute()
 """
-
-
-@pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
-    return draw_twins(tmp_path_factory.mktemp("data"))
 
 
 def papermill(config, tmp_path):

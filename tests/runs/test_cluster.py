@@ -10,9 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from dask_machine import DaskMachine, free_port, parent_of, wait_for_row
-from small_table import (ROWS, config_of, damaged_files, draw_twins, reference_digests,
-                         row_digest)
+from dask_machine import free_port, parent_of, wait_for_row
+from small_table import (ROWS, config_of, damaged_files, row_digest)
 
 from deeplab.cli.main import main
 from deeplab.runs import cluster
@@ -26,27 +25,14 @@ needs_dask = pytest.mark.skipif(
     reason="the optional extra [cluster] is not installed")
 
 
-@pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
-    return draw_twins(tmp_path_factory.mktemp("data"))
-
-
 @pytest.fixture
 def configs(data_root, tmp_path):
     return [config_of(row_id, tmp_path / "results", data_root) for row_id in ROWS]
 
 
-@pytest.fixture
-def machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "core_count", lambda: 2)  # one thread for each of two rows
-    machine = DaskMachine(tmp_path)
-    yield machine
-    machine.end()
-
-
 @needs_dask
 def test_rows_of_a_lost_worker_run_again_and_finished_ones_never(
-        machine, configs, data_root, tmp_path):
+        machine, configs, references, tmp_path):
     started = {}
 
     def lose_a_worker():
@@ -61,7 +47,6 @@ def test_rows_of_a_lost_worker_run_again_and_finished_ones_never(
     assert codes == dict.fromkeys(ROWS, 0)
     starts_of = Counter((tmp_path / "starts").read_text().split())
     assert starts_of == {ROWS[0]: 1, ROWS[1]: 2}
-    references = reference_digests(tmp_path / "reference", data_root)
     assert {config.row.row_id: row_digest(config.folder) for config in configs} == references
     assert damaged_files(tmp_path / "results") == []
 

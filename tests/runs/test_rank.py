@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_table import (KILLED, ROWS, command, config_of, draw_twins, environment, exit_code,
+from small_table import (KILLED, ROWS, command, config_of, environment, exit_code,
                          forked, in_child, newest_step, quick_rows, row_digest)
 
 from deeplab.runs import experiment, run_row
@@ -17,11 +17,6 @@ from deeplab.runs import rank as rank_module
 from deeplab.runs.config import RunConfig
 from deeplab.support.errors import UsageError
 from deeplab.support.files import read_json
-
-
-@pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
-    return draw_twins(tmp_path_factory.mktemp("data"))
 
 
 def one_rank(config, rank, world, port):

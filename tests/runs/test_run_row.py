@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from small_table import (CHAIN, KILLED, POINTS, ROWS, command, config_of, damaged_files,
-                         draw_twins, environment, execute_here, exit_code, forked, in_child,
+                         environment, execute_here, exit_code, forked, in_child,
                          newest_step, reference_digests, row_digest, run_digest, shrink)
 
 from deeplab.report.results import collect
@@ -21,11 +21,6 @@ from deeplab.support.errors import DataError, KernelDied, LockedError, Stopped, 
 from deeplab.support.files import read_json, write_json
 from deeplab.support.locks import is_locked, locked
 from deeplab.support.signals import SIGNALS
-
-
-@pytest.fixture(scope="module")
-def data_root(tmp_path_factory):
-    return draw_twins(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(autouse=True)
