@@ -1,8 +1,10 @@
 """Which build of PyTorch `make` installs, as far as it can be told without installing."""
 
+import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +61,22 @@ def test_the_build_is_said_once_and_not_changed_under_an_environment(tmp_path):
 def test_a_build_that_does_not_exist_is_refused(tmp_path):
     code, text = make(tmp_path, "TORCH=cu999")
     assert code == 2 and "TORCH is cu999, expected cpu or cu126" in text
+
+
+def test_tests_write_into_memory_unless_another_place_is_named_or_there_is_no_room(tmp_path):
+    def command(**more):
+        """The line that starts pytest, in an environment whose `df` tells of so many blocks."""
+        return next(line for line in subprocess.run(
+            ["make", "-n", "test", f"VENV={tmp_path}"], cwd=PROJECT, text=True, env=usual | more,
+            capture_output=True, check=True).stdout.splitlines() if "-m pytest" in line)
+
+    usual = {name: value for name, value in os.environ.items() if name != "TMPDIR"}
+    mounts = Path("/proc/mounts").read_text() if Path("/proc/mounts").exists() else ""
+    fits = os.access("/dev/shm", os.W_OK) and not re.search(" /dev/shm .*noexec", mounts)
+    df, place = tmp_path / "df", "TMPDIR=/dev/shm "
+    for blocks, is_room in ((9_000_000, fits), (64_000, False)):
+        df.write_text(f"#!/bin/sh\necho shm 1 1 {blocks} 1 /dev/shm\n")
+        df.chmod(0o755)
+        said = command(PATH=f"{tmp_path}:{usual['PATH']}")
+        assert said.startswith(place if is_room else "OMP_NUM_THREADS")
+    assert command(TMPDIR="/var/tmp").startswith("OMP_NUM_THREADS")
