@@ -1,6 +1,8 @@
 """What the site makes of notebooks and docstrings, and the numbers that its explorers show."""
 
+import base64
 import importlib.util
+import io
 import json
 import re
 import sys
@@ -146,6 +148,45 @@ def test_a_kept_report_leads_to_no_run_that_is_not_kept():
             "outputs": [{"output_type": "display_data", "data": {"text/html": [link]}}]}
     made = keep.kept({"cells": [cell]})["cells"][0]["outputs"][0]["data"]["text/html"]
     assert made == '<th>voc seed 0 <a href="#x">y</a></th>'
+
+
+def png(pixels):
+    """Pixels (H, W, 3) as a PNG file in base64."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def pixels_of(content):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB"))
+
+
+def test_the_pictures_of_a_large_notebook_are_made_smaller_and_no_label_changes(monkeypatch):
+    rng = np.random.default_rng(0)
+    photo = rng.integers(100, 140, (60, 80, 3), np.uint8)
+    label = rng.integers(0, 2, (60, 80, 1), np.uint8).repeat(3, 2) * 255
+    strip = (f'<p class="strip-title">{{}}</p>\n<div class="strip" tabindex="0"><figure>'
+             f'<img src="data:image/png;base64,{png(photo)}" alt="the image">'
+             f'<img src="data:image/png;base64,{png(label)}" alt="the truth"></figure></div>')
+    page = "\n".join(["<h3>VOC</h3>", strip.format("The image on which they differ most"),
+                      strip.format("Another image: 3 points"), "<h3>Context</h3>"])
+    ramp = np.linspace(0, 255, 240).astype(np.uint8)[None, :, None].repeat(9, 0).repeat(3, 2)
+    made = {"cells": [{"cell_type": "code", "source": "", "metadata": {}, "outputs": [
+        {"data": {"text/html": page}}, {"data": {"image/png": png(ramp)}}]}]}
+    before = keep.text_of(made)
+    assert json.loads(before) == made  # a small notebook stays as it is
+    monkeypatch.setattr(keep, "LARGEST", 100)
+    after = keep.text_of(made)
+    assert len(after) < len(before) / 2
+    html, figure = (output["data"] for output in json.loads(after)["cells"][0]["outputs"])
+    html = html["text/html"]
+    assert "Another image" not in html and html.count("<img ") == 2 and "Context</h3>" in html
+    (shown,) = re.findall(r'data:image/jpeg;base64,([^"]+)" alt="the image"', html)
+    assert np.abs(pixels_of(shown).astype(int) - photo).mean() < 12
+    (exact,) = re.findall(r'data:image/png;base64,([^"]+)" alt="the truth"', html)
+    assert (pixels_of(exact) == label).all()
+    drawn = pixels_of(figure["image/png"])
+    assert len(np.unique(drawn)) <= keep.COLOURS and np.abs(drawn.astype(int) - ramp).max() <= 8
 
 
 def test_the_papers_tables_are_a_page_where_they_are_committed(tmp_path):
