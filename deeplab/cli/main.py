@@ -27,24 +27,19 @@ class ErrorsAsText(click.Group):
         """Call the command; its errors are printed, and the exit code is theirs."""
         try:
             return super().invoke(context)
-        except DeeplabError as error:
-            if context.params.get("debug"):
+        except (DeeplabError, OSError) as raised:
+            error = raised
+            if context.params.get("debug") or getattr(raised, "errno", None) == errno.EPIPE:
                 raise
-            say(str(error), err=True)
-            sys.exit(error.exit_code)
-        except OSError as refusal:
-            if context.params.get("debug") or refusal.errno == errno.EPIPE:
-                raise
-            error = ResourceError.of(
-                "E-SYSTEM", "the system refuses", file=refusal.filename, found=refusal.strerror,
-                do="correct it, and run the same command again; --debug shows where it happened")
-            say(str(error), err=True)
-            sys.exit(error.exit_code)
+            if isinstance(raised, OSError):
+                error = ResourceError.of(
+                    "E-SYSTEM", "the system refuses", file=raised.filename, found=raised.strerror,
+                    do="correct it and run the same command again; --debug shows where it happened")
         except KeyboardInterrupt:
             error = Stopped.of("E-STOPPED", "stopped as asked",
                                do="run the same command again: it goes on from what is there")
-            say(str(error), err=True)
-            sys.exit(error.exit_code)
+        say(str(error), err=True)
+        sys.exit(error.exit_code)
 
 
 @click.group(cls=ErrorsAsText, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,6 +4,7 @@ A demo number stands beside a published one in no picture; `why_not_compared` sa
 """
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -84,10 +85,7 @@ def scatter(entries: Entries) -> Figure:
 
 def _by_dataset(entries: Entries) -> dict[str, list[str]]:
     """The rows of each label set, once each, in the order of the table."""
-    panels: dict[str, dict[str, None]] = {}
-    for entry in entries:
-        panels.setdefault(entry["dataset"], {})[entry["row_id"]] = None
-    return {dataset: list(rows) for dataset, rows in panels.items()}
+    return pd.DataFrame(entries).groupby("dataset", sort=False)["row_id"].unique().to_dict()
 
 
 def _handles() -> list:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
@@ -27,40 +28,34 @@ CLASSES_PER_PANEL = 30  # of a heat map
 
 def row_means(entries: Entries, column: str = "miou") -> dict[str, float]:
     """Mean of a column over the seeds of each row, in the order of the table."""
-    values: dict[str, list[float]] = {}
-    for entry in entries:
-        values.setdefault(entry["row_id"], []).append(entry[column])
-    return {row_id: sum(numbers) / len(numbers) for row_id, numbers in values.items()}
+    return pd.DataFrame(entries).groupby("row_id", sort=False)[column].mean().to_dict()
 
 
 @house_style
 def class_heat_map(entries: Entries) -> Figure:
     """IoU of every class that occurs in the rows of one label set, best class first."""
-    rows = list(dict.fromkeys(entry["row_id"] for entry in entries))
-    table = {name: [_mean([entry["class_iou"][name] for entry in entries
-                           if entry["row_id"] == row_id]) for row_id in rows]
-             for name in entries[0]["class_iou"]}
-    names = sorted((name for name, scores in table.items() if not np.isnan(scores).all()),
-                   key=lambda name: -np.nanmean(table[name]))
-    panels = math.ceil(len(names) / CLASSES_PER_PANEL)
-    height = math.ceil(len(names) / panels)
+    by_row = pd.DataFrame([entry["class_iou"] for entry in entries], dtype=float).groupby(
+        [entry["row_id"] for entry in entries], sort=False).mean()
+    table = by_row.T.dropna(how="all")  # classes down, rows across
+    table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
+    panels = math.ceil(len(table) / CLASSES_PER_PANEL)
+    height = math.ceil(len(table) / panels)
     fig = figure(0.24 * height + 1.3)
     for number, axes in enumerate(fig.subplots(1, panels, squeeze=False)[0]):
-        part = names[number * height:(number + 1) * height]
-        _heat(axes, np.array([table[name] for name in part]), part, rows)
+        _heat(axes, table.iloc[number * height:(number + 1) * height])
         axes.set_ylim(height, 0)
     fig.colorbar(axes.collections[0], ax=fig.axes, label="IoU (per cent)", shrink=0.6, pad=0.01)
     return fig
 
 
-def _heat(axes, values: np.ndarray, names: Sequence[str], rows: Sequence[str]) -> None:
-    """One panel of a heat map (classes down, rows across) with a number in every cell."""
+def _heat(axes, table: pd.DataFrame) -> None:
+    """One panel of a heat map with a number in every cell."""
     import seaborn  # here, for the pictures of one run need it not
-    short = [row_id.partition("_")[2].replace("_", " ").upper() for row_id in rows]
-    seaborn.heatmap(values, ax=axes, cmap="cividis", vmin=0, vmax=100, annot=True, fmt=".0f",
-                    cbar=False, xticklabels=short, yticklabels=[*map(figure_text, names)],
+    short = [row_id.partition("_")[2].replace("_", " ").upper() for row_id in table]
+    seaborn.heatmap(table, ax=axes, cmap="cividis", vmin=0, vmax=100, annot=True, fmt=".0f",
+                    cbar=False, xticklabels=short, yticklabels=[*map(figure_text, table.index)],
                     annot_kws={"in_layout": False, "size": 11})  # in_layout: measuring is slow
-    for line, column in np.argwhere(np.isnan(values)):
+    for line, column in np.argwhere(table.isna().to_numpy()):
         axes.text(column + 0.5, line + 0.5, "–", ha="center", va="center", in_layout=False)
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.tick_params(axis="x", rotation=90)
@@ -143,9 +138,3 @@ def _name_ends(axes, ends: Mapping[str, tuple[float, float]]) -> None:
         lowest = max(score, lowest + 0.06 * (top - bottom))
         note(axes, dataset, (cost, lowest), 10, 0, va="center", color=COLOURS.get(dataset, GREY),
              bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    """Mean of the values that are there; NaN if none is."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else math.nan

@@ -1,7 +1,7 @@
 """Plans as text: a table of work, memory and disk, one of hours, and what they assume."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from deeplab.planning.gpus import TENSOR_EFFICIENCY, VECTOR_EFFICIENCY
 from deeplab.planning.loaders import images_per_second, loaders_needed
@@ -23,8 +23,8 @@ def plan_text(plans: Sequence[Sequence[PlanLine]]) -> str:
         f"{'mixed precision' if config.is_mixed else 'float32'}"
         f"{', maps of the backbone computed twice' * config.checkpoint_activations}", "",
         *_cost_lines(plans[0], width), "", *_part_lines(plans[0], width), "",
-        *_memory_lines(plans[0], width), "", *_hour_lines(plans, width), "",
-        *_loader_lines(plans, width), "", _notes(*(
+        *_memory_lines(plans[0], width), "", *_gpu_lines("hours", _hours, plans, width), "",
+        *_gpu_lines("loaders / GPU", _loaders, plans, width), "", _notes(*(
             lines[0].gpu.name for lines in plans if lines[0].gpu.needs_cu126)),
         *_starving(plans)])
 
@@ -58,22 +58,18 @@ def _memory_lines(lines: Sequence[PlanLine], width: int) -> Iterator[str]:
         yield f"{line.row_id:<{width}} " + " ".join(f"{size / GIB:>11.2f}" for size in sizes)
 
 
-def _hour_lines(plans: Sequence[Sequence[PlanLine]], width: int) -> Iterator[str]:
-    yield f"{'hours':<{width}} " + " ".join(f"{lines[0].gpu.name:>8}" for lines in plans)
+def _gpu_lines(title: str, cell: Callable[[PlanLine], str], plans: Sequence[Sequence[PlanLine]],
+               width: int) -> Iterator[str]:
+    """A column for each kind of GPU."""
+    yield f"{title:<{width}} " + " ".join(f"{lines[0].gpu.name:>8}" for lines in plans)
     for row in zip(*plans, strict=True):
-        yield f"{row[0].row_id:<{width}} " + " ".join(f"{_hours(line):>8}" for line in row)
+        yield f"{row[0].row_id:<{width}} " + " ".join(f"{cell(line):>8}" for line in row)
 
 
 def _hours(line: PlanLine) -> str:
     if not line.fits:
         return "-"
     return f"{line.hours:.1f}" if line.hours >= 0.05 else "<0.1"
-
-
-def _loader_lines(plans: Sequence[Sequence[PlanLine]], width: int) -> Iterator[str]:
-    yield f"{'loaders / GPU':<{width}} " + " ".join(f"{lines[0].gpu.name:>8}" for lines in plans)
-    for row in zip(*plans, strict=True):
-        yield f"{row[0].row_id:<{width}} " + " ".join(f"{_loaders(line):>8}" for line in row)
 
 
 def _loaders(line: PlanLine) -> str:

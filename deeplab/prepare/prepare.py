@@ -52,7 +52,8 @@ def prepare(name: str, data_root: Path | None = None, *, archives: Path | None =
     with locked(data_root / ".prepare.lock", wait=True):
         _check_space(source, data_root, archives)
         for archive in source.archives:
-            if _is_done(archive, data_root) or _is_unpacked(archive, data_root):
+            if _is_done(archive, data_root) or (
+                    archive.target and (data_root / archive.target).is_dir()):
                 continue
             path = _obtain(archive, data_root, archives, patience, local_http)
             if archive.target:
@@ -82,10 +83,6 @@ def _derive(name: str, source: Source, data_root: Path, archives: Path | None,
 def _is_done(archive: Archive, data_root: Path) -> bool:
     """Whether nothing more is needed of the archive."""
     return (data_root / (archive.makes or archive.target)).exists()
-
-
-def _is_unpacked(archive: Archive, data_root: Path) -> bool:
-    return archive.target is not None and (data_root / archive.target).is_dir()
 
 
 def _place(archive: Archive, data_root: Path, archives: Path | None) -> Path:
