@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.stats import spearmanr
 
 from deeplab.figures.plots import house_style, note, subplots
 from deeplab.figures.table import DEPTH_LOOKS, Entries, row_means
@@ -31,13 +32,35 @@ def order_counts(scores: Mapping[str, float], pair: str) -> tuple[int, int]:
     return sum(scores[better] > scores[worse] for worse, better in both), len(both)
 
 
+def rank_correlations(entries: Entries) -> dict[str, tuple[float, int]]:
+    """Spearman's rank correlation of ours and the published mIoU within each dataset.
+
+    Returns it with the number of rows that it is of; a dataset of which one row is done has none,
+    and of two it can be only 1 or -1.
+    """
+    ours, published = row_means(entries), row_means(entries, "published_miou")
+    rows = {dataset: [row_id for row_id in ours if row_id.rpartition("_r")[0] == dataset]
+            for dataset in dict.fromkeys(entry["dataset"] for entry in entries)}
+    return {dataset: (float(spearmanr([ours[row_id] for row_id in ids],
+                                      [published[row_id] for row_id in ids]).statistic), len(ids))
+            for dataset, ids in rows.items() if len(ids) > 1}
+
+
+def rank_words(entries: Entries) -> str:
+    """The rank correlations as a sentence; no words where no dataset has two rows."""
+    found = ", ".join(f"{dataset} {rank:+.1f} ({count} rows)"
+                      for dataset, (rank, count) in rank_correlations(entries).items())
+    return f"Spearman's rank correlation with the published order: {found}." if found else ""
+
+
 def order_words(entries: Entries) -> str:
-    """A sentence on how often the order is as it should be, ours and the published one's."""
+    """Sentences on how often the order is as it should be, ours and the published one's."""
     ours, published = row_means(entries), row_means(entries, "published_miou")
     counts = {better: [order_counts(scores, pair) for scores in (ours, published)]
               for better, pair in (("D8 above D16", "output stride"), ("R101 above R50", "depth"))}
-    return "; ".join(f"{better} in {mine[0]} of {mine[1]} pairs (published: {theirs[0]})"
-                     for better, (mine, theirs) in counts.items()) + "."
+    words = "; ".join(f"{better} in {mine[0]} of {mine[1]} pairs (published: {theirs[0]})"
+                      for better, (mine, theirs) in counts.items())
+    return f"{words}. {rank_words(entries)}".strip()
 
 
 @house_style

@@ -32,7 +32,14 @@ def test_pairs_in_order_are_counted_and_lone_rows_are_not():
     assert order.order_counts(scores, "depth") == (1, 2)
     assert order.order_words(VOC) == (
         "D8 above D16 in 1 of 2 pairs (published: 2); R101 above R50 in 1 of 2 pairs "
-        "(published: 2).")
+        "(published: 2). Spearman's rank correlation with the published order: voc +0.2 (4 rows).")
+    assert order.order_words(VOC[:1]).endswith("0 of 0 pairs (published: 0).")
+
+
+def test_ranks_are_compared_within_each_dataset():
+    two = [entry("context_r50_d8", 1.0), entry("context_r101_d8", 0.5), entry("ade20k_r50_d8", 9.0)]
+    assert order.rank_correlations([*VOC, *two]) == {
+        "voc": (pytest.approx(0.2), 4), "context": (pytest.approx(-1), 2)}  # 1 - 6 * 8 / (4 * 15)
 
 
 def test_the_published_order_breaks_once_in_depth_and_never_in_stride():
