@@ -5,6 +5,7 @@ the paper's tables as the demo profile trained it. The rule is that of `deeplab.
 """
 
 import csv
+import textwrap
 from collections.abc import Mapping
 
 from deeplab.figures.gains import effect_plot, effect_words
@@ -53,7 +54,8 @@ def line(measured: Measured) -> tuple[str, str, str, str, str]:
 def show(*ingredients: str, figure: bool = False) -> None:
     """Display a line for each ingredient, the paper's difference and the demo's with its verdict.
 
-    With `figure` also the intervals. Prints one line instead where the demo's results are absent.
+    With `figure` also the intervals; below stands why the demo's size may hide what it does not
+    show. Prints one line instead where the demo's results are absent.
     Raises `UsageError` (E-EFFECT) as `effect` does.
     """
     scores = demo_scores()
@@ -64,3 +66,5 @@ def show(*ingredients: str, figure: bool = False) -> None:
     show_table(HEADER, map(line, effects))
     if figure:
         show_figure(effect_plot(effects), alt=effect_words(effects))
+    for reason in filter(None, dict.fromkeys(one.reason("demo") for one in effects)):
+        print(textwrap.fill(f"Perhaps hidden here: {reason}", 88))

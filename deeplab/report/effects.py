@@ -163,8 +163,12 @@ class Measured:
         return (f"**{self.effect.ingredient}: {self.judgement}.** The paper reports "
                 f"{self.effect.reported:+.2f} ({self.effect.compared}); here {self.words}.")
 
+    def reason(self, profile: str) -> str:
+        """Why the demo's size may hide the ingredient; no words where it does not."""
+        is_hidden = profile == "demo" and self.judgement in (NOT_SHOWN, CONTRADICTED)
+        return AT_DEMO.get(self.effect.ingredient, "") if is_hidden else ""
+
     def explained(self, profile: str) -> str:
         """The sentence and, where the demo does not show the ingredient, why that may be."""
-        reason = AT_DEMO.get(self.effect.ingredient, "")
-        is_hidden = profile == "demo" and self.judgement in (NOT_SHOWN, CONTRADICTED)
-        return f"{self.sentence} Perhaps: {reason}" if is_hidden and reason else self.sentence
+        reason = self.reason(profile)
+        return f"{self.sentence} Perhaps: {reason}" if reason else self.sentence

@@ -48,6 +48,17 @@ def test_the_table_and_the_figure_are_shown(table, monkeypatch):
                        "contradicted: 0, of fewer than three seeds: 1."]
 
 
+def test_what_is_hidden_is_explained_once_below_the_table(table, monkeypatch, capsys):
+    monkeypatch.setattr(paper_effects, "show_table", lambda header, lines: None)
+    plain, spread = dict.fromkeys(range(3), 4.0), {0: 3.0, 1: 4.0, 2: 5.0}
+    scores = {f"paper_t3_{grid}_block4": one for grid, one in (("mg111", spread), ("mg124", plain))}
+    scores |= {"paper_t5_mg111": spread, "paper_t5_mg124": plain}
+    monkeypatch.setattr(paper_effects, "demo_scores", lambda: scores)
+    paper_effects.show("Multi-Grid (1, 2, 4) in block 4", "Multi-Grid (1, 2, 4) below the pyramid")
+    said = capsys.readouterr().out
+    assert said.startswith("Perhaps hidden here: Multi-Grid") and said.count("Perhaps") == 1
+
+
 def test_without_results_one_line_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(paper_effects, "TABLE", tmp_path / "absent.csv")
     paper_effects.show("The pyramid")
