@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from deeplab.course.counting import counted
 from deeplab.model.network import DeepLabV3
 from deeplab.runs.config import RunConfig
 from deeplab.runs.experiment import Experiment
@@ -84,7 +85,9 @@ def _train(experiment: Experiment, steps: int) -> DeepLabV3:
     optimizer = make_optimizer(model, base_lr=settings.base_lr,
                                weight_decay=settings.weight_decay)
     scaler = torch.amp.GradScaler(settings.device, enabled=False)
-    for step, (image, label) in enumerate(batches(experiment.samples, settings, start_step=0)):
+    counter = counted(range(steps), f"steps of {experiment.config.row.row_id}", stays=False)
+    for step, (image, label) in zip(counter, batches(experiment.samples, settings, start_step=0),
+                                    strict=True):
         lr = poly_lr(step, base_lr=settings.base_lr, total_steps=steps)
         train_step(model, optimizer, scaler, image, label, lr=lr, settings=settings)
     return model.cpu()

@@ -122,7 +122,7 @@ def _clean(cell: Any) -> None:
         if (joined and output.output_type == "stream" == joined[-1].output_type
                 and output.name == joined[-1].name):
             joined[-1].text += output.text
-        else:
+        elif output.get("data", {}).get("text/markdown") != "":  # of a counter that is over
             joined.append(output)
     if cell.cell_type == "code":
         cell.outputs = joined

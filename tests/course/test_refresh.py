@@ -39,6 +39,16 @@ def test_claims_that_hold_are_kept_and_leave_no_trace(tmp_path):
     assert len(last["outputs"]) == 1 and not code["outputs"]
 
 
+def test_a_counter_that_is_over_leaves_no_output(tmp_path):
+    path = lesson(tmp_path, [("code", "from deeplab.course.counting import counted\n"
+                                      "print(sum(counted(range(3), 'steps', stays=False)))\n"
+                                      "print(sum(counted(range(4), 'numbers')))")])
+    refresh(path)
+    (code,) = json.loads(path.read_text())["cells"]
+    assert [output.get("text") or output["data"]["text/markdown"] for output in code["outputs"]] == [
+        ["3\n"], ["4 of 4 numbers"], ["6\n"]]
+
+
 @pytest.mark.parametrize(("text", "claims", "said"), [
     ("It scores 34.9.", {"34.9": "f'{score:.1f}'"}, "lesson-02: '34.9' → '35.8'"),
     ("It scores 35.9.", {"35.8": "f'{score:.1f}'"}, "'35.8' stands 0 times"),
