@@ -12,22 +12,27 @@ from deeplab.support.errors import ResourceError, UsageError
 from deeplab.support.machine import child_search_path, socket_folder, thread_count
 
 LOADER = """
-import tempfile, torch
+import os, sys, tempfile, torch
 from torch.utils.data import DataLoader
 from deeplab.support.machine import shorten_loader_sockets
-shorten_loader_sockets()
-print(sum(batch.sum().item() for batch in DataLoader(torch.arange(8), batch_size=2, num_workers=2)))
-print(tempfile.gettempdir())
+for folder in sys.argv[1:]:  # in a process each, which need not import PyTorch again
+    if os.fork() == 0:
+        os.environ["TMPDIR"], tempfile.tempdir = folder, None  # ask anew
+        shorten_loader_sockets()
+        loader = DataLoader(torch.arange(8), batch_size=2, num_workers=2)
+        print(sum(batch.sum().item() for batch in loader), tempfile.gettempdir())
+        sys.exit()
+    os.wait()
 """
 
 
-@pytest.mark.parametrize("length", [59, 83, 130])
-def test_loaders_talk_although_the_temporary_folder_has_a_long_path(tmp_path, length):
-    long = tmp_path / ("x" * max(1, length - len(str(tmp_path)) - 1))
-    long.mkdir()
-    done = subprocess.run([sys.executable, "-c", LOADER], text=True, capture_output=True,
-                          env=os.environ | {"TMPDIR": str(long)}, timeout=60)
-    assert done.stdout == f"28\n{long}\n", done.stderr
+def test_loaders_talk_although_the_temporary_folder_has_a_long_path(tmp_path):
+    long = [tmp_path / ("x" * max(1, length - len(str(tmp_path)) - 1)) for length in (59, 83, 130)]
+    for folder in long:
+        folder.mkdir(exist_ok=True)
+    done = subprocess.run([sys.executable, "-c", LOADER, *map(str, long)], text=True,
+                          capture_output=True, timeout=180)
+    assert done.stdout.splitlines() == [f"28 {folder}" for folder in long], done.stderr
 
 
 def test_a_short_folder_stays_and_a_long_or_locked_one_gives_way(tmp_path, monkeypatch):
