@@ -4,12 +4,11 @@ The plan predicts hours for GPUs that it knows. Of a CPU it predicts nothing; th
 of the work says what share of the time to expect.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deeplab.planning.cost import model_cost
-from deeplab.planning.gpus import GPUS, Gpu
+from deeplab.planning.gpus import known_gpu
 from deeplab.planning.plan import FORWARDS, PlanLine
 from deeplab.runs.records import run_config
 
@@ -33,22 +32,6 @@ def spent_lines(entries: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
              _planned_minutes(runs), f"{minutes[row_id]:.1f}",
              f"{100 * minutes[row_id] / all_minutes:.1f}", _peak(runs))
             for row_id, runs in rows.items()]
-
-
-def known_gpu(name: str | None) -> Gpu | None:
-    """The GPU of the plan that PyTorch calls `name`; None if it knows none or cannot tell.
-
-    >>> known_gpu("NVIDIA A100-SXM4-80GB").name, known_gpu("NVIDIA GeForce RTX 3090").name
-    ('A100-80', 'RTX3090')
-    >>> known_gpu("NVIDIA L40S"), known_gpu(None)
-    (None, None)
-    """
-    words = re.sub(r"TX (\d+) ?(TI)?", r"TX\1\2", (name or "").upper())
-    alike = [gpu for gpu in GPUS.values()
-             if re.search(rf"(?<!\w){gpu.name.partition('-')[0]}(?!\w)", words)]
-    exact = [gpu for gpu in alike if re.search(rf"(?<!\d){gpu.memory}GB", words)]
-    found = exact or alike
-    return found[0] if len(found) == 1 else None
 
 
 def _work(run: Mapping[str, Any]) -> float:

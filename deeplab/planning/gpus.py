@@ -69,13 +69,19 @@ def get_gpu(name: str) -> Gpu:
     return GPUS[name.upper()]
 
 
-def known_gpu(name: str, memory: float) -> Gpu | None:
+def known_gpu(name: str | None, memory: float | None = None) -> Gpu | None:
     """The kind of GPU that CUDA calls `name`, such as "NVIDIA A100-SXM4-40GB"; None if unknown.
 
-    Of kinds that differ in their memory only, the one nearest to `memory` GiB.
+    Of kinds that differ in their memory only, the one nearest to `memory` GiB, or else that which
+    the name tells.
+
+    >>> known_gpu("NVIDIA A100-SXM4-80GB").name, known_gpu("NVIDIA GeForce RTX 3090").name
+    ('A100-80', 'RTX3090')
     """
-    words = re.split(r"[^A-Z0-9]+", name.upper())
-    joined = {"".join(words[first:last]) for first in range(len(words))
-              for last in range(first + 1, first + 4)}  # "GeForce RTX 3090" has RTX3090
-    kinds = [gpu for gpu in GPUS.values() if gpu.name.partition("-")[0] in joined]
-    return min(kinds, key=lambda gpu: abs(gpu.memory - memory), default=None)
+    words = re.sub(r"TX (\d+) ?(TI)?", r"TX\1\2", (name or "").upper())
+    kinds = [gpu for gpu in GPUS.values()
+             if re.search(rf"(?<!\w){gpu.name.partition('-')[0]}(?!\w)", words)]
+    if memory is not None:
+        return min(kinds, key=lambda gpu: abs(gpu.memory - memory), default=None)
+    found = [gpu for gpu in kinds if re.search(rf"(?<!\d){gpu.memory}GB", words)] or kinds
+    return found[0] if len(found) == 1 else None

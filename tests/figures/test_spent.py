@@ -1,10 +1,8 @@
 """Planned against spent: the plan's multiply-adds and hours, the results' minutes."""
 
-import pytest
 from results_folders import result_facts, write_run
 
-from deeplab.figures.spent import HEADINGS, known_gpu, spent_lines
-from deeplab.planning.gpus import GPUS
+from deeplab.figures.spent import HEADINGS, spent_lines
 from deeplab.planning.plan import plan
 from deeplab.runs.config import RunConfig
 
@@ -31,16 +29,3 @@ def test_on_a_known_gpu_the_planned_time_is_the_plans(tmp_path):
             for seed in (0, 1)]
     planned, = plan(["voc_r50_d8"], gpu="V100-32")
     assert spent_lines(runs)[0][3] == f"{2 * 60 * planned.hours:.1f}"
-
-
-@pytest.mark.parametrize("said, name", [
-    ("Tesla V100-SXM2-16GB", "V100-16"), ("NVIDIA H100 80GB HBM3", "H100"), ("Tesla T4", "T4"),
-    ("NVIDIA GeForce GTX 1080 Ti", "GTX1080TI"), ("NVIDIA GeForce RTX 2080 Ti", "RTX2080TI"),
-    ("NVIDIA L4", "L4"), ("Tesla P100-PCIE-16GB", "P100")])
-def test_gpus_are_known_by_what_pytorch_calls_them(said, name):
-    assert known_gpu(said) is GPUS[name]
-
-
-@pytest.mark.parametrize("said", ["NVIDIA L40S", "Tesla V100", "NVIDIA GeForce RTX 3080", "", None])
-def test_others_are_not_taken_for_them(said):
-    assert known_gpu(said) is None

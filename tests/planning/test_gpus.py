@@ -42,3 +42,16 @@ def test_an_unknown_card_is_refused_with_those_that_are_known():
     ("NVIDIA GeForce GTX 1080", 7.9, None)])
 def test_a_gpu_is_known_by_the_name_that_cuda_gives_it(name, memory, known):
     assert getattr(known_gpu(name, memory), "name", None) == known
+
+
+@pytest.mark.parametrize("said, name", [
+    ("Tesla V100-SXM2-16GB", "V100-16"), ("NVIDIA H100 80GB HBM3", "H100"), ("Tesla T4", "T4"),
+    ("NVIDIA GeForce GTX 1080 Ti", "GTX1080TI"), ("NVIDIA GeForce RTX 2080 Ti", "RTX2080TI"),
+    ("NVIDIA L4", "L4"), ("Tesla P100-PCIE-16GB", "P100")])
+def test_a_gpu_whose_memory_nobody_told_is_known_by_its_name_alone(said, name):
+    assert known_gpu(said) is GPUS[name]
+
+
+@pytest.mark.parametrize("said", ["NVIDIA L40S", "Tesla V100", "NVIDIA GeForce RTX 3080", "", None])
+def test_no_other_is_taken_for_it(said):
+    assert known_gpu(said) is None
