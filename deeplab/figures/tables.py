@@ -10,7 +10,7 @@ from deeplab.profiles import PROFILES
 from deeplab.runs.config import RunConfig
 from deeplab.runs.deviations import DEVIATIONS
 from deeplab.runs.experiment import Experiment
-from deeplab.support.plain import markdown
+from deeplab.support.plain import markdown_line
 from deeplab.table.row import PaperRow, Row
 
 
@@ -27,8 +27,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
     """
     # not pandas' to_markdown: it needs another package, pads cells and turns "43.10" into 43.1
     rule = [":---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(map(markdown, cells))} |"
-                     for cells in ([*header], rule, *rows))
+    return "\n".join(map(markdown_line, (header, rule, *rows)))
 
 
 def row_facts_table(experiment: Experiment) -> list[tuple[str, str, str]]:

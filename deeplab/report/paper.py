@@ -16,6 +16,7 @@ from deeplab.report.report import check_folder, executed_page, score_text
 from deeplab.report.results import collect_paper, root_and_profile, table_csv
 from deeplab.support.files import atomic_write
 from deeplab.support.folders import PROJECT, check_clone
+from deeplab.support.plain import markdown_line
 from deeplab.table.paper import load_paper_rows
 from deeplab.table.row import PaperRow
 from deeplab.table.verdict import is_comparable
@@ -179,4 +180,4 @@ def mean_text(scores: Sequence[float]) -> str:
 
 def _markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rule = [":---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *lines))
+    return "\n".join(map(markdown_line, (header, rule, *lines)))

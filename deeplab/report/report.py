@@ -17,7 +17,7 @@ from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.files import atomic_write
 from deeplab.support.folders import PROJECT, check_clone
 from deeplab.support.own import refuse_linked, temporary_for
-from deeplab.support.plain import markdown
+from deeplab.support.plain import markdown, markdown_line
 from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
 
@@ -117,7 +117,7 @@ class Report:
             scores = (self._here(here.get(row_id, {})) for row_id in load_rows())
             for line, cell in zip(lines, [PUBLISHED_HERE, "---:", *scores], strict=True):
                 line.append(cell)
-        return "\n".join(map(_line, lines))
+        return "\n".join(map(markdown_line, lines))
 
     @staticmethod
     def _here(facts: Mapping[str, Any]) -> str:
@@ -137,7 +137,7 @@ class Report:
         cells = ([*line[:3], *line[4:]] for line in map(self._cells, rows))  # nothing is published
         lines = [header, [":---", ":---", *["---:"] * 4, ":---"], *cells]
         return "\n## Rows of your own, outside the table\n\n" + "".join(
-            _line(line) + "\n" for line in lines)
+            markdown_line(line) + "\n" for line in lines)
 
     def _cells(self, row_id: str) -> list[str]:
         row = get_row(row_id)
@@ -194,11 +194,6 @@ class Report:
         """The numbers of the departures from the recipe that any result makes."""
         return sorted({number for entry in [*self.done, *self.own]
                        for number in entry["deviations"]})
-
-
-def _line(cells: Sequence[str]) -> str:
-    """One line of a table in Markdown."""
-    return f"| {' | '.join(map(markdown, cells))} |"
 
 
 def score_text(scores: Sequence[float]) -> str:

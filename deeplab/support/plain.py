@@ -7,6 +7,7 @@
 import html
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # what begins a form of Markdown, and the colon or dot that makes a link of a bare address
 MARKS = re.compile(r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=/)|(?<=[wW]{3})\.")
@@ -34,6 +35,11 @@ def markdown(text: object) -> str:
     '&lt;b&gt;a\\|b&lt;/b&gt; \\[x\\](http\\://y) voc_r50'
     """
     return MARKS.sub(r"\\\g<0>", html.escape(printable(text), quote=False))
+
+
+def markdown_line(cells: Iterable[object]) -> str:
+    """One line of a table in Markdown; the cells are texts, shown as they are."""
+    return f"| {' | '.join(map(markdown, cells))} |"
 
 
 def cell(value: object) -> object:

@@ -18,11 +18,6 @@ Pair = tuple[Tensor, Tensor]  # image float (N, 3, H, W), label (N, H, W)
 Spoil = Callable[[Tensor, Tensor, torch.Generator], Pair]
 
 
-def as_they_are(image: Tensor, label: Tensor, generator: torch.Generator) -> Pair:
-    """Images and labels as they are: nothing is spoilt."""
-    return image, label
-
-
 def swapped(image: Tensor, label: Tensor, generator: torch.Generator) -> Pair:
     """Every image with its neighbour's label, always the same one: a wrong list of files."""
     return image, label.roll(1, 0)
@@ -35,7 +30,7 @@ def own_coins(image: Tensor, label: Tensor, generator: torch.Generator) -> Pair:
 
 
 def overfit(model: nn.Module, image: Tensor, label: Tensor, *, steps: int, lr: float,
-            spoil: Spoil = as_they_are) -> tuple[nn.Module, list[float]]:
+            spoil: Spoil | None = None) -> tuple[nn.Module, list[float]]:
     """A copy of `model` trained on one batch over and over, and the main loss before each step.
 
     The learning rate stays the same, and there is no weight decay: nothing but the batch is to
@@ -47,7 +42,7 @@ def overfit(model: nn.Module, image: Tensor, label: Tensor, *, steps: int, lr: f
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # dropout
         for _ in range(steps):
-            seen, taught = spoil(image, label, generator)
+            seen, taught = spoil(image, label, generator) if spoil else (image, label)
             found = segmentation_loss(network(seen), taught)
             optimizer.zero_grad()
             found.total.backward()
