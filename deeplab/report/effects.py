@@ -103,6 +103,9 @@ AT_DEMO = {  # why the demo's size may hide it: arithmetic of its maps, not a me
     "Multi-Grid (1, 2, 1) in a cascade": _CASCADE,
     "Multi-Grid (1, 2, 4) in block 4": _MULTI_GRID,
     "Multi-Grid (1, 2, 4) below the pyramid": _MULTI_GRID,
+    "Six scales, cascade": "At half its size a picture of the demo is a map of 6 x 8 cells at "
+                           "output stride 8, where blocks 5 to 7 have rates of 8, 16 and 32 "
+                           "cells.",
     "A fourth rate": "Its rate is 4 cells there, on a crop's map of 6 x 6: most of its taps fall "
                      "on padding.",
     "The image-level branch": "A picture of the demo is a map of 6 x 8 cells, which the last "
