@@ -25,6 +25,10 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 .strip figure {{ flex: 0 0 10rem; margin: 0; scroll-snap-align: start; font-size: 13px; }}
 .strip img {{ width: 10rem; max-width: none; display: block; margin-bottom: 2px;
              image-rendering: pixelated; border: 1px solid #ddd; }}
+@media screen and (min-width: 53rem) {{  /* six rows beside each other */
+  .strip figure {{ flex: 1 1 7rem; max-width: 10rem; }}
+  .strip img {{ width: 100%; box-sizing: border-box; }}
+}}
 .strip-title {{ margin: 1rem 0 .3rem; }}
 table {{ display: block; overflow-x: auto; }}
 .wide table {{ display: table; min-width: 50rem; }}
@@ -32,11 +36,20 @@ th[scope=row] {{ text-align: left; font-weight: normal; white-space: nowrap; }}
 .wide td, .wide th {{ vertical-align: top; }}
 @media screen and (max-width: 36rem) {{  /* words of 10 pixels in figures, which scroll sideways */
   .output_png img {{ max-width: none; width: 36rem; }}
+  .strip figure {{ flex-basis: 7.2rem; }}
+  .strip img {{ width: 7.2rem; }}
   h1 {{ font-size: 1.6rem; }}
 }}
 table {{ border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .25rem .7rem; border-bottom: 1px solid #ddd; vertical-align: bottom; }}
 code {{ background: #f3f3f3; padding: 0 .2rem; }}
+@media screen and (prefers-color-scheme: dark) {{  /* figures stay as they are, on white */
+  :root {{ color-scheme: dark; }}
+  body {{ background: #131416; color: #ddd; }}
+  a {{ color: #8ab8f0; }}
+  h2, th, td, .strip img {{ border-color: #444; }}
+  code {{ background: #2a2c30; }}
+}}
 @media print {{
   body {{ margin: 0; max-width: none; font-size: 11pt; }}
   .strip {{ flex-wrap: wrap; overflow: visible; }}
