@@ -27,6 +27,7 @@ if importlib.util.find_spec("deeplab") is None:
     sys.path.insert(0, "course")  # what was installed is found from the next start on"""
 HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>\s*", re.S)
 PREDICT = re.compile(r"^\*\*Predict\.\*\* (.*?)(?=\n\n|\Z)", re.S | re.M)
+INCLUDED = re.compile(r"(\]\([./]*results/example/(?:paper/)?)(?:page|table)\.md\b")  # in an index
 EXERCISE = re.compile(r"^#{2,3} Exercise (\d+|D)\.(\d+)", re.M)  # D: Going deeper
 SHOWING = ("plots.show", "show", "show_table", "tables.show_table", "mixer.explore",
            "explorer.explore", "overlay.explore", "torch.manual_seed")
@@ -56,7 +57,8 @@ def transform(notebook, name, *, repository=""):
 
 
 def page_text(source):
-    """Markdown of a lesson: **Predict** as a box and hints as folds."""
+    """Markdown of a lesson: **Predict** as a box, hints as folds, links to pages that there are."""
+    source = INCLUDED.sub(r"\1index.md", source)
     source = PREDICT.sub(r":::{admonition} Predict\n:class: predict\n\1\n:::", source)
     return HINT.sub(_fold, source)
 

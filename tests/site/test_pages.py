@@ -55,6 +55,12 @@ def test_what_only_imports_or_draws_is_folded(source, only):
     assert notebook_pages.is_only_imports_or_figures(source) == only
 
 
+def test_a_link_to_a_text_that_an_index_includes_leads_to_the_index():
+    folder = "(../results/example"
+    shown = notebook_pages.page_text(f"[a]{folder}/paper/page.md) [b]{folder}/table.md#x)")
+    assert shown == f"[a]{folder}/paper/index.md) [b]{folder}/index.md#x)"
+
+
 def test_solutions_are_folded():
     shown = notebook_pages.solution_text("## Exercise 2.1\n\nThe outer tap.")
     assert shown == "## Exercise 2.1\n\n:::{dropdown} The way there\nThe outer tap.\n:::\n"
