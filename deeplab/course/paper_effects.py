@@ -66,5 +66,9 @@ def show(*ingredients: str, figure: bool = False) -> None:
     show_table(HEADER, map(line, effects))
     if figure:
         show_figure(effect_plot(effects), alt=effect_words(effects))
-    for reason in filter(None, dict.fromkeys(one.reason("demo") for one in effects)):
-        print(textwrap.fill(f"Perhaps hidden here: {reason}", 88))
+    hidden: dict[str, list[str]] = {}
+    for one in effects:
+        hidden.setdefault(one.reason("demo"), []).append(one.effect.ingredient)
+    for reason, names in hidden.items():
+        if reason:
+            print(textwrap.fill(f"{'; '.join(names)}: perhaps hidden here. {reason}", 88))
