@@ -56,7 +56,8 @@ def test_what_is_hidden_is_explained_once_below_the_table(table, monkeypatch, ca
     monkeypatch.setattr(paper_effects, "demo_scores", lambda: scores)
     paper_effects.show("Multi-Grid (1, 2, 4) in block 4", "Multi-Grid (1, 2, 4) below the pyramid")
     said = " ".join(capsys.readouterr().out.split())
-    assert said.startswith("Multi-Grid (1, 2, 4) in block 4; Multi-Grid (1, 2, 4) below the pyramid:")
+    assert said.startswith("Multi-Grid (1, 2, 4) in block 4; Multi-Grid (1, 2, 4) below the "
+                           "pyramid: perhaps")
     assert said.count("perhaps hidden here.") == 1
 
 
