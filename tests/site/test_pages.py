@@ -195,6 +195,11 @@ def test_the_pictures_of_a_large_notebook_are_made_smaller_and_no_label_changes(
     assert len(np.unique(drawn)) <= keep.COLOURS and np.abs(drawn.astype(int) - ramp).max() <= 8
 
 
+def test_the_committed_examples_are_not_much_larger_than_a_lesson():
+    for path in (PROJECT / "results/example").glob("*.ipynb"):
+        assert path.stat().st_size <= 1.1 * keep.LARGEST, path.name
+
+
 def test_the_papers_tables_are_a_page_where_they_are_committed(tmp_path):
     assert build.paper_page(tmp_path) == "" == build.figures(tmp_path)
     folder = tmp_path / "results/example/paper"
