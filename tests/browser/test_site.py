@@ -201,6 +201,18 @@ def test_the_overlay_viewer_lives_in_the_page_of_its_lesson(html, light):
     assert not watched.wrong
 
 
+def test_a_line_of_100_columns_fits_a_cell_on_a_screen(html, light):
+    watched = Watched(light)
+    watched.open(html / LESSON)
+    for width in WIDTHS[1:]:
+        watched.page.set_viewport_size({"width": width, "height": 900})
+        heights = watched.page.evaluate("""() => [1, 100, 200].map(columns => {
+            const cell = document.querySelector(".cell_input pre");
+            cell.textContent = "x".repeat(columns);
+            return cell.clientHeight; })""")
+        assert heights[0] == heights[1] < heights[2]
+
+
 def test_a_figure_leads_to_itself_at_full_size(html, light):
     watched = Watched(light)
     watched.open(html / LESSON)
