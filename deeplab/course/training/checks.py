@@ -101,7 +101,9 @@ def check_running(attempt: Callable[..., tuple[Tensor, Tensor]]) -> Iterator[str
             (new, f"That is the {kind} of this batch alone; the old value keeps 90 %."),
             ((1 - MOMENTUM) * var + MOMENTUM * x.var((0, 2, 3), correction=0),
              "The batch is normalised with the plain variance, but the one that is kept is "
-             "divided by n - 1: torch.var's default.")),
+             "divided by n - 1: torch.var's default."),
+            ((1 - MOMENTUM) * var + MOMENTUM * x.std((0, 2, 3)),
+             "That is the standard deviation of the batch; the variance is its square.")),
             f"Channel 0: expected {kind} {wanted[0]:.4f}, got {value[0]:.4f}. Each channel has "
             "one, over all images, rows and columns.", near=1e-5)
 

@@ -142,6 +142,9 @@ def check_seeds(attempt: Callable[[np.ndarray, float], int | None]) -> Iterator[
             if got is not None:
                 yield f"{case}got {got}; so many seeds are not there, and the answer is None."
             continue
+        if got is None:
+            yield (f"{case}got None, but {wanted} are enough. Is a row one study, and does its "
+                   "interval become narrower with the square root of n?")
         if isinstance(got, bool) or not isinstance(got, (int, np.integer)):
             yield f"{case}expected a number of seeds, {wanted}; got {got!r}."
         yield judged(got, wanted, _seed_mistakes(differences, allowed),
@@ -166,8 +169,8 @@ def _seed_mistakes(differences: np.ndarray,
            "an interval that holds 0 shows nothing: many intervals that are too wide hold it.")
     yield (needed(with_(), 0.5), "that many seeds succeed in half of the studies; four of five "
                                  "are asked for.")
-    yield (needed(with_(certainty=0.975)), "that is the interval of 95 %. Two one-sided tests of "
-                                           "5 % have one of 90 %.")
+    yield (needed(with_(certainty=0.975)), "that is the interval of 95 %, where two one-sided "
+           "tests of 5 % have one of 90 %; or else a share of nine studies in ten, not of eight.")
     yield (needed(with_(certainty=0.9)), "that is the interval of 80 %: 0.9 is the certainty of "
                                          "both sides, 0.95 that of each.")
     yield (needed(with_(is_normal=True)), "that is the normal distribution. The deviation is "

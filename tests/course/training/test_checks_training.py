@@ -84,6 +84,8 @@ def test_a_tenth_of_the_batch_is_correct():
     (lambda *given: running(*given, momentum=0.9), "nine tenths"),
     (lambda *given: running(*given, momentum=1), "this batch alone"),
     (lambda *given: running(*given, correction=0), "divided by n - 1"),
+    (lambda mean, var, x: (running(mean, var, x)[0], 0.9 * var + 0.1 * x.std((0, 2, 3))),
+     "the variance is its square"),
     (lambda *given: running(*given, dims=(2, 3)), "Expected a pair"),
     (lambda mean, var, x: running(mean, var, x[:1]), "Channel 0"),
     (lambda *given: running(*given)[0], "Expected a pair"),
