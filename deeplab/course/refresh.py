@@ -59,10 +59,13 @@ def _executed(notebook: Any, folder: Path) -> list[Claim]:
     """Execute the cells of a notebook in `folder`; its claims, each evaluated at its place."""
     from nbclient import NotebookClient
     from traitlets.config import Config
+
+    from deeplab.runs.kernel import OwnKernel
     with tempfile.TemporaryDirectory(prefix="dl", dir=socket_folder()) as sockets:
         settings = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
         client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3",
-                                config=settings, resources={"metadata": {"path": str(folder)}})
+                                kernel_manager_class=OwnKernel, config=settings,
+                                resources={"metadata": {"path": str(folder)}})
         found: list[Claim] = []
         client.on_cell_start = _evaluate(client, found)
         client.execute()

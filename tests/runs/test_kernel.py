@@ -1,11 +1,14 @@
 """A notebook runs in our own kernel, whatever the user has set up."""
 
+import asyncio
 import json
+import signal
 import sys
 
 import nbformat
 import pytest
 
+from deeplab.runs.kernel import OwnKernel
 from deeplab.runs.notebook import execute
 from deeplab.support.machine import PACKAGE_PARENT
 
@@ -46,3 +49,36 @@ def test_nothing_that_the_user_has_set_up_reaches_a_run(habits, tmp_path):
             {"out": str(tmp_path / "found.json")}, folder=tmp_path)
     assert json.loads((tmp_path / "found.json").read_text()) == [
         sys.executable, str(PACKAGE_PARENT / "deeplab/__init__.py"), False, False]
+
+
+async def signals_of_an_end(code):
+    """The signals that a kernel gets when it is shut down while it executes `code`."""
+    kernel, sent = OwnKernel(), []
+    await kernel.start_kernel()
+    client = kernel.client()
+    client.start_channels()
+    await client.wait_for_ready(timeout=60)
+    if code:
+        client.execute(code)
+        while (await client.get_iopub_msg(timeout=30))["header"]["msg_type"] != "stream":
+            pass
+    provisioner, send = kernel.provisioner, kernel.provisioner.send_signal
+
+    async def note(number):
+        sent.append(number)
+        await send(number)
+
+    provisioner.send_signal = note
+    await kernel.shutdown_kernel()
+    client.stop_channels()
+    assert not kernel.has_kernel
+    return sent
+
+
+def test_an_idle_kernel_is_not_interrupted_when_it_ends():
+    assert asyncio.run(signals_of_an_end("")) == []
+
+
+def test_a_busy_kernel_is_interrupted_when_it_does_not_end():
+    busy = "import time; print('busy', flush=True); time.sleep(60)"
+    assert asyncio.run(signals_of_an_end(busy))[0] == signal.SIGINT
