@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
@@ -129,7 +130,8 @@ def process_group(folder: Path, *, device: str = "cpu",
         write_json(report, {"kind": type(error).__name__, "text": str(error)})
         raise
     except RuntimeError as error:
-        if not any(word in str(error).lower() for word in LOST_RANK):
+        if not (isinstance(error, torch.distributed.DistError)
+                or any(word in str(error).lower() for word in LOST_RANK)):
             raise
         raise ResourceError.of(
             "E-RANK", f"rank {os.environ['RANK']} lost another one, which died or hung",
@@ -159,11 +161,17 @@ def main() -> None:
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(TERMINATE_SECONDS))
     try:
         code = _agent(sys.argv[1:])
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # torchrun's handlers outlive its ranks
+        _ignore_signals()
     except SignalException:
+        _ignore_signals()
         code = Stopped.exit_code
     sys.exit(code)
+
+
+def _ignore_signals() -> None:
+    """Take the place of torchrun's handlers, which outlive its ranks and raise."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _agent(arguments: list[str]) -> int:
@@ -181,10 +189,25 @@ def _agent(arguments: list[str]) -> int:
               file=sys.stderr)
         return ResourceError.exit_code
     except ChildFailedError as error:
-        codes = {failure.exitcode for failure in error.failures.values()}
-        is_asked = all(code == Stopped.exit_code or -code in SIGNALS for code in codes)
-        return Stopped.exit_code if is_asked else max(1, *codes)
+        codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
+        if all(code == Stopped.exit_code or -code in SIGNALS for code in codes.values()):
+            return Stopped.exit_code
+        for rank, code in codes.items():
+            if code < 0:  # it could not say so itself
+                print(f"E-RANK rank {rank} was ended by {signal.Signals(-code).name}",
+                      file=sys.stderr)
+        return max(1, *codes.values())
     return 0
+
+
+def end_rank(code: int) -> NoReturn:
+    """End this rank with `code`, and leave nothing to be taken apart.
+
+    Where others have left already, gloo's threads may abort a process that takes its group apart.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

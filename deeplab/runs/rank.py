@@ -12,7 +12,7 @@ import sys
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import device_of
 from deeplab.runs.experiment import Experiment
-from deeplab.runs.launch import process_group
+from deeplab.runs.launch import end_rank, process_group
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.signals import die_with, die_with_parent
 
@@ -37,4 +37,4 @@ if __name__ == "__main__":
     except DeeplabError as error:
         if not isinstance(error, Stopped) or os.environ["RANK"] == "0":  # said once for all
             print(error, file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
+        end_rank(error.exit_code)

@@ -122,16 +122,10 @@ def test_a_cancelled_row_is_submitted_again_and_goes_on(cluster, configs, refere
     table.finish(references)
 
 
-# Of two agents of torchrun that were signalled, one ended with 1 in one run of four on a loaded
-# machine, for a reason that is not known yet; mostly both end with 75 and SLURM begins again.
-TWO_AGENTS = pytest.mark.xfail(strict=False, reason="one of two signalled agents may end early")
-
-
 @pytest.mark.parametrize("words", [
     pytest.param((), id="undisturbed"),
-    pytest.param(("scancel", "--signal=USR1"), id="signal to the step", marks=TWO_AGENTS),
-    pytest.param(("scancel", "--batch", "--signal=USR1"), id="signal to the shell",
-                 marks=TWO_AGENTS)])
+    pytest.param(("scancel", "--signal=USR1"), id="signal to the step"),
+    pytest.param(("scancel", "--batch", "--signal=USR1"), id="signal to the shell")])
 def test_a_row_on_two_nodes_ends_with_the_bits_of_one_on_one_machine(
         cluster, data_root, tmp_path, two_processes, words):
     config = config_of(ROWS[0], tmp_path / "results", data_root, processes=2)
@@ -242,8 +236,6 @@ def test_a_row_whose_job_is_cancelled_goes_on_in_a_new_one(cluster, configs, ref
     assert "Traceback" not in output and jobs_of(cluster) == []
 
 
-# A known fault: on a loaded machine zmq printed a traceback of its own into the table's output.
-@pytest.mark.xfail(strict=False, reason="zmq may print a traceback into the output of a table")
 @needs_dask
 def test_a_row_whose_job_is_out_of_time_goes_on_in_a_new_one(cluster, configs, references):
     """A minute is SLURM's shortest limit; the row takes longer."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from toy_training import toy_train
 
-from deeplab.runs.launch import process_group
+from deeplab.runs.launch import end_rank, process_group
 from deeplab.support.errors import Stopped
 from deeplab.training import loop
 
@@ -51,4 +51,4 @@ if __name__ == "__main__":
     except Stopped as stopped:
         slow, _, seconds = os.environ.get("TOY_LINGER", "").partition(":")
         time.sleep(float(seconds) if slow == os.environ["RANK"] else 0)
-        sys.exit(stopped.exit_code)
+        end_rank(stopped.exit_code)

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from toy_training import (KILLED, STEPS, exit_code, forked, in_child, log_lines, newest_state,
                           newest_step, run_digest, toy_model, toy_train)
 
 from deeplab.runs import launch as launch_module
-from deeplab.runs.launch import launch, process_group
+from deeplab.runs.launch import _agent, launch, process_group
 from deeplab.support.errors import CheckpointError, DivergedError, ResourceError, Stopped
 from deeplab.support.files import atomic_write
 from deeplab.training import loop
@@ -297,3 +299,20 @@ def test_a_machine_that_is_not_met_is_said_in_one_line(tmp_path):
     assert done.returncode == ResourceError.exit_code, done.stderr
     assert "E-RANK the machine at which all meet is not there" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("exits, code, said", [
+    ({0: 75, 1: 75}, 75, ""), ({0: 75, 1: -signal.SIGUSR1}, 75, ""),
+    ({0: 75, 1: -signal.SIGABRT}, 75, "E-RANK rank 1 was ended by SIGABRT\n"),
+    ({0: -signal.SIGKILL}, 1, "E-RANK rank 0 was ended by SIGKILL\n"), ({0: 5, 1: 1}, 5, "")])
+def test_the_agent_ends_as_its_ranks_do_and_names_what_ended_one(
+        monkeypatch, capsys, exits, code, said):
+    def torchrun(words):
+        raise ChildFailedError("toy", {rank: SimpleNamespace(
+            exitcode=number, local_rank=rank, pid=1, message="", error_file="",
+            timestamp=0, timestamp_isoformat=lambda: "", signal_name=lambda: "") for
+            rank, number in exits.items()})
+
+    monkeypatch.setattr("torch.distributed.run.main", torchrun)
+    assert _agent([]) == code
+    assert capsys.readouterr().err == said
