@@ -76,7 +76,7 @@ def schedules(rates: Mapping[str, Sequence[float]]) -> Figure:
     for (name, values), colour, dash in zip(rates.items(), LINES, DASHES, strict=False):
         axes.plot(np.linspace(0, 100, len(values)), 100 * np.asarray(values) / values[0], dash,
                   color=colour, label=name)
-    finish(axes, xlabel="per cent of the steps", ylabel="per cent of base_lr", xlim=(0, 100),
+    finish(axes, xlabel="per cent of the steps", ylabel="per cent of the base rate", xlim=(0, 100),
            ylim=(0, 104), grid="both")
     return fig
 
