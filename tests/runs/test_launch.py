@@ -290,6 +290,45 @@ def test_both_machines_end_with_75_when_one_is_signalled_and_has_ended_first(
     assert "E-RANK" not in "".join(errors) and "Traceback" not in "".join(errors)
 
 
+def test_a_store_that_ends_with_the_first_machine_is_a_lost_rank(tmp_path, monkeypatch):
+    """The first agent keeps it; PyTorch's words for its end name neither gloo nor a peer."""
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(Ranks, "join", lambda **options: SINGLE_PROCESS)
+    port = free_port()
+    kept = torch.distributed.TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False)
+    store = torch.distributed.TCPStore("127.0.0.1", port, is_master=False)
+    with (pytest.raises(ResourceError, match="E-RANK rank 1 lost another one"),
+          process_group(tmp_path)):
+        del kept
+        store.set("asked", "again")
+        store.get("never")
+
+
+@pytest.mark.parametrize("ended", ["by a signal", "by its ranks"])
+def test_a_second_signal_of_an_agent_that_ends_changes_nothing(monkeypatch, ended):
+    from torch.distributed.elastic.multiprocessing import SignalException
+    earlier = {number: signal.getsignal(number) for number in launch_module.SIGNALS}
+    monkeypatch.setattr(launch_module, "die_with_parent", lambda: None)
+    for name in ("DEEPLAB_PARENT", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"):
+        monkeypatch.setenv(name, "")  # which it sets itself
+
+    def agent(arguments):
+        signal.signal(signal.SIGUSR1, lambda *_: pytest.fail("the second signal was heard"))
+        if ended == "by a signal":
+            raise SignalException("the first", signal.SIGUSR1)
+        return Stopped.exit_code
+
+    monkeypatch.setattr(launch_module, "_agent", agent)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            launch_module.main()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert caught.value.code == Stopped.exit_code
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
 def test_a_machine_that_is_not_met_is_said_in_one_line(tmp_path):
     variables = os.environ | {"PET_RDZV_CONF": "timeout=1"}
     done = subprocess.run(
