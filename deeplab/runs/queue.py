@@ -25,14 +25,15 @@ class QueuedJob:
 
     number: str  # such as 7_3
     state: str  # as SLURM says it, in small letters: "pending", "running", "completing"
-    reason: str  # for which it waits, "None" if it does not
+    reason: str  # for which it waits, "None" if it does not, or if SLURM has not looked yet
     restarts: int  # how often it was queued again
 
     @property
     def line(self) -> str:
         """What there is to say of it."""
         again = f", queued again {self.restarts} times" if self.restarts else ""
-        why = f" ({self.reason})" if self.state == "pending" else ""
+        is_known = self.state == "pending" and self.reason != "None"  # not yet looked at by SLURM
+        why = f" ({self.reason})" if is_known else ""
         return f"SLURM job {self.number} is {self.state}{why}{again}"
 
 

@@ -178,9 +178,11 @@ def test_the_report_waits_for_the_rows(cluster, configs, tmp_path):
 
 def test_status_knows_the_jobs_of_the_rows(cluster, configs, tmp_path):
     waiting = Table(cluster, configs, tmp_path, directives=["--begin=now+1hour"])
-    shown = shown_status(waiting)
-    for task in range(2):
-        assert f"SLURM job {waiting.job}_{task} is pending (BeginTime)" in shown
+    lines = [f"SLURM job {waiting.job}_{task} is pending (BeginTime)" for task in range(2)]
+    deadline = time.monotonic() + 60  # SLURM gives a reason when it first looks at a job
+    while not all(line in (shown := shown_status(waiting)) for line in lines):
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.5)
     cluster.run("scancel", waiting.job)
 
 

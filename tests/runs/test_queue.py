@@ -98,3 +98,10 @@ def test_watching_ends_when_nothing_is_at_work(configs, answer):
     answer("squeue", "")
     stopped(configs[0], "5")
     assert "stopped" in status(configs, "--watch")
+
+
+def test_a_job_that_slurm_has_not_looked_at_yet_waits_for_no_reason():
+    assert QueuedJob("7_1", "pending", "None", 0).line == "SLURM job 7_1 is pending"
+    assert QueuedJob("7_1", "pending", "Priority", 0).line == "SLURM job 7_1 is pending (Priority)"
+    assert QueuedJob("7_1", "running", "None", 2).line == (
+        "SLURM job 7_1 is running, queued again 2 times")
