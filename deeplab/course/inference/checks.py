@@ -136,6 +136,9 @@ def check_calibration_error(attempt: Callable[[np.ndarray, np.ndarray], float]) 
     below = reliability(confidence[:-AT_ONE], right[:-AT_ONE]).error
     found = reliability(confidence, right)
     got = attempt(confidence.copy(), right.copy())
+    if np.ndim(got):
+        return ("Expected one number; got one for each bin. Add up their distances, weighed by "
+                "their pixels.")
     if not isinstance(got, (int, float, np.floating)) or np.isnan(got):
         return f"Expected a number; got {got!r}. Empty bins must be passed over."
     gap = found.confidence - found.accuracy
@@ -150,6 +153,8 @@ def check_calibration_error(attempt: Callable[[np.ndarray, np.ndarray], float]) 
         *((answer, "Pixels with a confidence of exactly 1 got lost: they belong to the last bin.")
           for answer in (below, below * (1 - AT_ONE / len(right)))),
         (100 * found.error, "That is per cent; the error is a share, 0 to 1."),
+        (np.square(confidence - right).mean(), "That is the Brier score, which also counts how "
+                                               "well right and wrong pixels are told apart."),
         (1 - right.mean(), "That is the share of wrong pixels.")),
         f"Expected {found.error:.4f}, got {got:.4f}. Ten bins: 0 to 0.1, 0.1 to 0.2, and so on; "
         "a confidence of 1 is in the last.", near=1e-5)

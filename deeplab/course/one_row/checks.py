@@ -66,6 +66,9 @@ def check_trusted(attempt: Callable[[Sequence[Mapping[str, Any]], Mapping[str, b
                 continue
             if wanted is None:
                 return f"{case}: got {got}; with nothing to trust the answer is None."
+            if got is None:
+                return (f"{case}: got None, as if nothing fitted. The entries hold hexadecimal "
+                        "digits as text: compare them with `hexdigest()`, not `digest()`.")
             if entries is not manifest:
                 return f"{case}: got {got}. The manifest need not be in order; compare steps."
             if got == 300:

@@ -131,6 +131,8 @@ def test_gaps_weighed_by_pixels_are_correct():
     (lambda sure, right: error(sure[sure < 1], right[sure < 1]) * np.mean(sure < 1),
      "exactly 1 got lost"),
     (lambda sure, right: 1 - right.mean(), "wrong pixels"),
+    (lambda sure, right: float(np.square(sure - right).mean()), "Brier score"),
+    (lambda sure, right: [0.1] * 10, "one for each bin"),
     (lambda sure, right: error(sure, right, bins=3), "Ten bins"),
     (lambda sure, right: float("nan"), "Empty bins"),
     (lambda sure, right: None, "got None"),
