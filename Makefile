@@ -41,7 +41,7 @@ test-cluster: $(VENV)/ready  ## rows on a real SLURM, skipped where Debian's pac
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 tests/cluster
 
 test-strict: $(VENV)/ready  ## every lesson with its outputs compared, but for what varies (tests/nbval.cfg)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile notebooks/[0-9]*.ipynb --nbval --nbval-current-env \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile notebooks/[0-9f-gy]*.ipynb --nbval --nbval-current-env \
 		--nbval-cell-timeout=120 --nbval-sanitize-with tests/nbval.cfg
 
 fuzz: $(VENV)/ready  ## a million mutated pictures, weights, archives and texts through their readers
