@@ -1,5 +1,6 @@
 """Rows on a cluster: a real Dask cluster of two workers on this machine, and scripts for SLURM."""
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -16,6 +17,7 @@ from small_table import (ROWS, config_of, damaged_files, row_digest)
 from deeplab.cli.main import main
 from deeplab.runs import cluster
 from deeplab.runs.cluster import dry_run_text, run_on_cluster
+from deeplab.runs.config import RunConfig
 from deeplab.runs.sbatch import JobRequest
 from deeplab.support.errors import DataError, UsageError
 
@@ -128,3 +130,15 @@ def test_a_dry_run_prints_the_job_script_of_slurm():
 def test_a_dry_run_elsewhere_prints_the_commands():
     lines = table("--dry-run", "--seeds", "0", "--seeds", "1").splitlines()
     assert len(lines) == 4 and lines[0].startswith("deeplab run voc_r50_d8 --profile demo --seed")
+
+
+@pytest.mark.parametrize("tokens, refused", [((1, 2), True), ((1, 4), False), ((0, 0), False)])
+def test_a_row_of_more_gpus_than_any_worker_has_is_refused(tmp_path, tokens, refused):
+    """Workers without tokens take any row."""
+    workers = {str(number): {"resources": {"GPU": count} if count else {}}
+               for number, count in enumerate(tokens)}
+    client = SimpleNamespace(scheduler_info=lambda n_workers: {"workers": workers})
+    config = RunConfig.of(row_id="voc_r50_d8", profile="full", gpus=4, results_root=tmp_path)
+    with (pytest.raises(UsageError, match="E-GPUS(?s:.*)found: 2 workers with GPU=2 at most"
+                        "(?s:.*)--resources GPU=4") if refused else contextlib.nullcontext()):
+        cluster._check_tokens(client, [SimpleNamespace(config=config)])
