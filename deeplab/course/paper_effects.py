@@ -71,4 +71,4 @@ def show(*ingredients: str, figure: bool = False) -> None:
         hidden.setdefault(one.reason("demo"), []).append(one.effect.ingredient)
     for reason, names in hidden.items():
         if reason:
-            print(textwrap.fill(f"{'; '.join(names)}: perhaps hidden here. {reason}", 88))
+            print(textwrap.fill(f"{'; '.join(names)}: perhaps hidden in the demo. {reason}", 88))

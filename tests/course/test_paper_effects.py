@@ -58,7 +58,7 @@ def test_what_is_hidden_is_explained_once_below_the_table(table, monkeypatch, ca
     said = " ".join(capsys.readouterr().out.split())
     assert said.startswith("Multi-Grid (1, 2, 4) in block 4; Multi-Grid (1, 2, 4) below the "
                            "pyramid: perhaps")
-    assert said.count("perhaps hidden here.") == 1
+    assert said.count("perhaps hidden in the demo.") == 1
 
 
 def test_without_results_one_line_says_so(tmp_path, monkeypatch, capsys):
