@@ -82,7 +82,12 @@ def check_aspp_parameters(attempt: Callable[[int, int, tuple[int, ...], int], in
              f"the projection reads all {branches} branches, {branches * c_out} channels."),
             (wanted - projection - 2 * c_out, "the projection is missing."),
             (wanted - c_in * c_out - 2 * c_out,
-             "one 1x1 branch is missing: the point or the image.")),
+             "one 1x1 branch is missing: the point or the image."),
+            (wanted - c_in * c_out - 2 * c_out - kernel ** 2 * c_out ** 2,
+             "one 1x1 branch is missing, the point or the image, also where the projection reads."),
+            (wanted - projection + branches * c_out ** 2,
+             f"the projection's kernel is {kernel}x{kernel}."),
+            (wanted - 8 * len(rates) * c_in * c_out, "the branches with a rate are 3x3.")),
             f"got {got:,}, expected {wanted:,}.", near=0,
             case=f"{c_in} -> {c_out} channels, rates {rates}, projection {kernel}x{kernel}: ")
 

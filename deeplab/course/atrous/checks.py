@@ -28,8 +28,8 @@ def check_same_padding(attempt: Callable[[int, int], int]) -> str | None:
             return f"{asked}: that is the padding of both sides together; give that of one."
         span = field_of_view(kernel_size, rate)
         left = 20 + 2 * got - span + 1
-        return (f"{asked}: the kernel spans {span} cells. With {got} zeros on either side a line "
-                f"of 20 cells gives {left} outputs, not 20.")
+        return (f"{asked}: the kernel spans {span} cells. With {got} zero{'s' * (got != 1)} on "
+                f"either side a line of 20 cells gives {left} outputs, not 20.")
     return None
 
 
@@ -110,10 +110,11 @@ def _rate_for(pixels: int, output_stride: int) -> int:
 @exercise("2.5", "Your probe needs no weights and no rates: it asks the network.")
 def check_seen_cells(attempt: Callable[[nn.Module, int], Tensor]) -> Iterator[str | None]:
     """Compare `attempt(network, size)` with the cells over which paths of weights lead."""
-    for rates, one_sided in (((2,), False), ((2, 2), False), ((1, 3), False), ((2, 3), True)):
-        network = _probed(rates, one_sided=one_sided)
+    for network in (_probed((2,)), _probed((2, 2)), _probed((1, 3)),
+                    _probed((2, 3), one_sided=True), _either_side()):
         got, wanted = attempt(network, SIDE), _reached(network)
-        case = f"A network of {len(rates)} layer{'s'[:len(rates) > 1]}: "
+        count = len(network[::2])
+        case = f"A network of {count} layer{'s'[:count > 1]}: "
         if not isinstance(got, Tensor) or got.shape != wanted.shape or got.dtype != torch.bool:
             kind = f"{got.dtype} {tuple(got.shape)}" if isinstance(got, Tensor) else repr(got)
             yield f"Expected a tensor bool ({SIDE}, {SIDE}); got {kind}."
@@ -138,7 +139,7 @@ def check_seen_cells(attempt: Callable[[nn.Module, int], Tensor]) -> Iterator[st
                       "that gives 0 lets no change through; try many different inputs.")
 
 
-def _probed(rates: tuple[int, ...], *, one_sided: bool) -> nn.Sequential:
+def _probed(rates: tuple[int, ...], *, one_sided: bool = False) -> nn.Sequential:
     """Convolutions of these rates with a ReLU between two; shut wherever the input is 0.
 
     If `one_sided`, kernels have no weights above their middle and on its left.
@@ -155,6 +156,22 @@ def _probed(rates: tuple[int, ...], *, one_sided: bool) -> nn.Sequential:
             if one_sided:
                 layer.weight[..., 0, :], layer.weight[..., 0] = 0, 0
     return nn.Sequential(*layers[:-1]).eval()
+
+
+def _either_side() -> nn.Sequential:
+    """Looks left where the input there is positive, and right where it is negative there.
+
+    Inputs of one sign open one side only.
+    """
+    sides, both = nn.Conv2d(1, 2, KERNEL_SIZE, padding=2, dilation=2), nn.Conv2d(
+        2, 1, KERNEL_SIZE, padding=1)
+    with torch.no_grad():
+        for layer in (sides, both):
+            layer.weight.zero_()
+            layer.bias.fill_(-0.05)
+        sides.weight[0, 0, :, 0], sides.weight[1, 0, :, 2] = 1, -1
+        both.weight[..., 1, 1] = 1
+    return nn.Sequential(sides, nn.ReLU(), both).eval()
 
 
 def _reached(network: nn.Sequential) -> Tensor:

@@ -90,13 +90,13 @@ def cells_to_pixels(image: np.ndarray, logits: Tensor, label_set: LabelSet) -> F
     cells = logits.argmax(1)[0].numpy()
     pixels = upsampled_argmax(logits, height, width)[0].numpy()
     fig, (left, middle, right) = subplots(3.3, 1, 3)
-    picture(left, image, f"{height} x {width} pixels in")
+    picture(left, image, f"{height} x {width} pixels, to be named")
     for row in range(1, rows):
         left.axhline(row * height / rows - 0.5, color="white", linewidth=0.7)
     for column in range(1, columns):
         left.axvline(column * width / columns - 0.5, color="white", linewidth=0.7)
     picture(middle, label_colours(cells, label_set), f"{rows} x {columns} cells inside")
     middle.set_aspect((height / rows) / (width / columns))
-    picture(right, label_colours(pixels, label_set), f"{height} x {width} pixels out")
+    picture(right, label_colours(pixels, label_set), f"{height} x {width} pixels, named")
     class_legend(fig, [pixels, cells], label_set)
     return fig

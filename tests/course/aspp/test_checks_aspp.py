@@ -87,6 +87,18 @@ def test_wrong_parameters_are_told_what_is_wrong(options, message):
     assert "not yet" in verdict and message in verdict
 
 
+@pytest.mark.parametrize(("mistake", "message"), [
+    (lambda c_in, c_out, rates, kernel: parameters(
+        c_in, c_out, rates, kernel, points=1, fused=len(rates) + 1), "also where the projection"),
+    (lambda c_in, c_out, rates, kernel: parameters(c_in, c_out, rates, 1), "kernel is 3x3"),
+    (lambda c_in, c_out, rates, kernel: parameters(c_in, c_out, rates, kernel)
+     - 8 * len(rates) * c_in * c_out, "with a rate are 3x3"),
+])
+def test_what_is_left_out_of_the_parameters_is_named(mistake, message):
+    verdict = checks.check_aspp_parameters(mistake)
+    assert "not yet" in verdict and message in verdict
+
+
 class Pyramid(nn.Module):
     """Written as a learner would, with the usual mistakes on request."""
 

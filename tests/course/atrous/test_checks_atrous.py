@@ -1,5 +1,7 @@
 """The checks of lesson 2 pass the right answer and name each usual mistake."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -139,6 +141,14 @@ def at_zero(network, size):
     return x.grad[0, 0] != 0
 
 
+def at_one(network, size, value):
+    """One input: the same value everywhere, or random ones from 0 to 1."""
+    x = torch.rand(1, 1, size, size) if value is None else torch.full((1, 1, size, size), value)
+    x = x.float().requires_grad_()
+    network(x)[0, 0, size // 2, size // 2].backward()
+    return x.grad[0, 0] != 0
+
+
 def one_cell_at_a_time(network, size):
     seen = torch.zeros(size, size, dtype=torch.bool)
     for seed in range(8):
@@ -161,6 +171,9 @@ def test_a_probe_of_the_middle_output_is_correct(answer):
     (box_of, "the field of view, the box"),
     (changed_outputs, "have changed places"),
     (at_zero, "A ReLU that gives 0"),
+    (partial(at_one, value=1), "try many different inputs"),
+    (partial(at_one, value=-1), "try many different inputs"),
+    (partial(at_one, value=None), "try many different inputs"),
     (lambda network, size: seen_cells(network, size, dtype=torch.float32), "got torch.float32"),
     (lambda network, size: seen_cells(network, size).sum(), "got torch.int64 ()"),
     (lambda network, size: seen_cells(network, size).roll(1, 0), "of your cells are not seen"),
