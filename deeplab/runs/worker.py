@@ -5,12 +5,14 @@ is gone. Its row saves its state first, and it takes no new one shortly before.
 """
 
 import asyncio
+import os
 import subprocess
 import threading
 import time
 from pathlib import Path
 
 from distributed import Worker, WorkerPlugin, get_worker
+from distributed.core import Status
 
 from deeplab.runs.batch import POLL_SECONDS, SAVE_SECONDS, start_row
 from deeplab.runs.slurm import job_times
@@ -20,6 +22,7 @@ LOCK_LEASE_SECONDS = 120  # after which a network disk frees the lock of a lost 
 RETRY_SECONDS = 5  # between two trials of a locked row
 SAVE_BEFORE_END_SECONDS = 600  # before the end of a SLURM job its row saves and stops
 SHARE_BEFORE_END = 0.2  # of a job that is so short that this is less
+WORKER_END_SECONDS = 20  # after its rows have saved, until a worker that hangs is ended
 
 
 class RowKeeper(WorkerPlugin):
@@ -38,6 +41,12 @@ class RowKeeper(WorkerPlugin):
         deadline = time.monotonic() + SAVE_SECONDS
         while self.rows and time.monotonic() < deadline:
             await asyncio.sleep(POLL_SECONDS)
+        is_closing = worker.status in (Status.closing, Status.closing_gracefully)
+        if is_closing and "SLURM_JOB_ID" in os.environ:
+            # Of a scheduler that is gone Dask may wait for ever, and would keep the job's nodes.
+            end = threading.Timer(WORKER_END_SECONDS, os._exit, [0])
+            end.daemon = True
+            end.start()
 
     def leave(self) -> None:
         """Let the worker end, and take no more rows; from the thread of a row."""

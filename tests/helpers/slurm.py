@@ -130,7 +130,8 @@ def slurm_cluster(folder: Path):
         yield cluster
     finally:
         cluster.run("scancel", "--user=root", check=False)
-        time.sleep(0.5)
+        with contextlib.suppress(AssertionError):  # jobs that do not end are killed by SLURM
+            _until(lambda: not cluster.run("squeue", "-h", check=False).strip(), seconds=20)
         for process in reversed(started):
             process.terminate()
         for process in started:

@@ -1,5 +1,6 @@
 """Rows on a cluster: a real Dask cluster of two workers on this machine, and scripts for SLURM."""
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -142,3 +143,24 @@ def test_a_row_of_more_gpus_than_any_worker_has_is_refused(tmp_path, tokens, ref
     with (pytest.raises(UsageError, match="E-GPUS(?s:.*)found: 2 workers with GPU=2 at most"
                         "(?s:.*)--resources GPU=4") if refused else contextlib.nullcontext()):
         cluster._check_tokens(client, [SimpleNamespace(config=config)])
+
+
+@needs_dask
+@pytest.mark.parametrize("status, job, ends", [
+    ("closing", "7", True), ("running", "7", False), ("closing", None, False)])
+def test_a_worker_that_hangs_while_it_closes_gives_its_job_back(monkeypatch, status, job, ends):
+    """It is Dask's own end that may hang; the table that takes its plugin back ends no worker."""
+    from distributed.core import Status
+
+    from deeplab.runs import worker
+    ended = threading.Event()
+    monkeypatch.setattr(worker.os, "_exit", lambda code: ended.set())
+    monkeypatch.setattr(worker, "WORKER_END_SECONDS", 0.01)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    if job:
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+    dask_worker = SimpleNamespace(status=getattr(Status, status))
+    keeper = worker.RowKeeper()
+    keeper.setup(dask_worker)
+    asyncio.run(keeper.teardown(dask_worker))
+    assert ended.wait(2 if ends else 0.2) == ends
