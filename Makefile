@@ -46,6 +46,7 @@ test-strict: $(VENV)/ready  ## every lesson with its outputs compared, but for w
 
 fuzz: $(VENV)/ready  ## a million mutated pictures, weights, archives and texts through their readers
 	$(MEMORY) DEEPLAB_FUZZ=50000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 tests/*/test_fuzz_*.py
+	$(MEMORY) DEEPLAB_FUZZ=3000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 tests/runs/test_flips.py
 
 test-gpu: $(VENV)/ready  ## what only a GPU can show; writes results/gpu-tests-cuda.md, to send back
 	$(BIN)/python -m pytest -q tests/gpu

@@ -5,6 +5,7 @@ photographs, even if they lie among them, and they alone are replaced without be
 """
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -72,8 +73,8 @@ def check_targets(photos: Sequence[Path], targets: Iterable[Path], *, overwrite:
                             found=_shown(twice), expected="names that differ",
                             do="label them in two runs, each with its own --out")
     there = [path for path in targets if path.exists() or path.is_symlink()]
-    read = {photo.resolve() for photo in photos}
-    wrong = [path for path in there if path.resolve() in read]
+    read = set(map(os.path.realpath, photos))  # of a link in a circle its own name
+    wrong = [path for path in there if os.path.realpath(path) in read]
     if wrong or not overwrite:
         wrong += [path for path in there if not is_ours(path) and path not in wrong]
     if wrong:

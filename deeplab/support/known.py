@@ -47,7 +47,7 @@ def check_known(path: Path | str, stat: os.stat_result, content: bytes) -> None:
     state = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
     text = str(Path(path))
     for folder, manifest in KNOWN.items():
-        above = f"{folder}{os.sep}"  # compared as text: pathlib takes longer than the digest
+        above = os.path.join(folder, "")  # compared as text: pathlib takes longer than the digest
         if manifest.compared.get(text) != state and text.startswith(above):
             name = _as_text(text.removeprefix(above))
             if manifest.files.get(name) != (found := identity(content)):

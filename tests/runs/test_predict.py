@@ -78,6 +78,13 @@ def test_no_photograph_is_a_clear_error(tmp_path, weights):
         list(label_photos([str(tmp_path / "x.jpg")], weights, out=tmp_path))
 
 
+def test_a_link_in_a_circle_among_photographs_is_a_clear_error(tmp_path, weights):
+    words = [str(photo(tmp_path / "photos/a.png", 8, 8)), str(tmp_path / "photos/b.png")]
+    (tmp_path / "photos/b.png").symlink_to("b.png")
+    with pytest.raises(DataError, match=r"E-IMAGE(?s:.*)b\.png(?s:.*)symbolic links"):
+        list(label_photos(words, weights, out=tmp_path / "out"))
+
+
 def test_the_row_comes_from_the_option_the_file_or_its_published_name(tmp_path, weights):
     assert weights_config(WeightFile.read(weights)).row.row_id == ROW
     named = tmp_path / "deeplabv3_resnet101os8_pascalcontext.pth"
