@@ -27,7 +27,8 @@ def check_share_with_all_nine(attempt: Callable[[int, int], float]) -> Iterator[
             (wanted ** 0.5, "That is the share along one axis; the map has two."),
             ((1 - rate / side) ** 2,
              "A tap can leave on either side: both ends cost `rate` cells."),
-            (wanted * side ** 2, "That is a number of positions; divide by all of them.")),
+            (wanted * side ** 2, "That is a number of positions; divide by all of them."),
+            (100 * wanted, "That is per cent; a share lies between 0 and 1.")),
             "From which cell to which do all three taps of an axis stay inside?",
             case=f"Side {side}, rate {rate}: got {got:.3f}, expected {wanted:.3f}. ")
 

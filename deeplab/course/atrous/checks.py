@@ -77,6 +77,8 @@ def check_with_holes(attempt: Callable[[Tensor, int], Tensor]) -> str | None:
         if len(got) == size + (size - 1) * rate and size > 1:
             return (f"{asked}: {len(got)} entries, expected {len(wanted)}. Neighbouring taps are "
                     f"{rate} apart, so {rate - 1} zeros stand between them.")
+        if torch.equal(got, w.repeat_interleave(rate)):
+            return f"{asked}: each weight stands {rate} times; let zeros stand in between."
         return f"{asked}: expected {wanted.tolist()}, got {got.tolist()}."
     return None
 

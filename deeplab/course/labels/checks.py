@@ -132,6 +132,8 @@ def check_streaming_miou(attempt: Callable[[Iterable[tuple[np.ndarray, np.ndarra
             "a class that has not occurred yet has no score; you counted it as 0."), strict=True)]
         if not math.isnan(right):
             mistakes.append((right / 100, "per cent, please: 100 times that."))
+            mistakes.append((_running(images[number:number + 1])[0], "that is the score of this "
+                             "image alone: keep the counts of those before."))
         yield judged(one, right, mistakes, f"expected {right:.3f}, got {one:.3f}. Is every image "
                      "counted before the next is asked for? Its arrays are used again.",
                      case=f"After image {number + 1}: ", near=NEAR)

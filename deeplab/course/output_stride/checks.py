@@ -132,6 +132,9 @@ def check_stride_8(attempt: Callable[[nn.Module], nn.Module]) -> Iterator[str | 
                "must equal the rate.")
     for name, stride in (("layer1", 4), ("layer2", 8), ("layer3", 8), ("layer4", 8)):
         size = tuple(-(-side // stride) for side in image.shape[2:])
+        if maps[name].shape[2:] != size and maps[name].shape == wanted[name].shape:
+            yield (f"{name} has the cells of the untouched network. In its first block `conv1` and "
+                   "`downsample` have a stride of 2: give it up.")
         if maps[name].shape[2:] != size:
             yield (f"{name} has {' x '.join(map(str, maps[name].shape[2:]))} cells for "
                    f"{image.shape[2]} x {image.shape[3]} pixels; at {stride} pixels per cell it "

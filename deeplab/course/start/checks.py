@@ -96,7 +96,11 @@ def _wrong_pixels(got: np.ndarray, image: np.ndarray, label: np.ndarray) -> str 
             return "The shares have changed places: 0.6 of the colour and 0.4 of the picture."
         if _alike(got[inside], colours[inside]):
             return "The picture is gone: mix 0.4 of it with 0.6 of the colour."
-        row, column = np.argwhere(inside & (np.abs(got - mixed).max(-1) > 1))[0]
+        wrong = inside & (np.abs(got - mixed).max(-1) > 1)
+        if (got[wrong] == WHITE).all():
+            return ("Borders are two pixels wide: of two neighbours that differ, white is the one "
+                    "on the left or above, not both.")
+        row, column = np.argwhere(wrong)[0]
         return (f"Row {row}, column {column} is {NAMES[label[row, column]]}. 0.6 of the colour and "
                 f"0.4 of the picture are {mixed[row, column].round().astype(int).tolist()}; got "
                 f"{got[row, column].tolist()}. Do you round and turn to uint8 last?")

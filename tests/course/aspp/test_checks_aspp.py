@@ -19,6 +19,7 @@ def test_the_share_in_closed_form_is_correct():
     (lambda side, rate: (side - rate) ** 2 / side ** 2, "on either side"),
     (lambda side, rate: max(0, side - 2 * rate) ** 2, "divide by all"),
     (lambda side, rate: 0.5, "From which cell to which"),
+    (lambda side, rate: 100 * max(0, side - 2 * rate) ** 2 / side ** 2, "That is per cent"),
     (lambda side, rate: [side, rate], "one number"),
 ])
 def test_a_wrong_share_is_told_what_is_wrong(mistake, message):

@@ -76,7 +76,8 @@ def trailing(w, rate):
 @pytest.mark.parametrize(("mistake", "message"), [
     (trailing, "after the last weight"),
     (lambda w, rate: with_holes(w, rate + 1), "so 0 zeros"),
-    (lambda w, rate: w.repeat_interleave(rate), "expected [1.0, 0.0, 2.0, 0.0, 3.0]"),
+    (lambda w, rate: w.repeat_interleave(rate), "each weight stands 2 times"),
+    (lambda w, rate: -with_holes(w, rate), "expected [1.0, 2.0, 3.0]"),
     (lambda w, rate: with_holes(w, rate).tolist(), "a tensor"),
 ])
 def test_wrong_kernels_with_holes_are_told_what_is_wrong(mistake, message):

@@ -183,6 +183,8 @@ def test_one_matrix_that_grows_is_correct():
     (with_zeros, "you counted it as 0"),
     (lambda pairs, classes: (score / 100 for score in streaming(pairs, classes)), "per cent"),
     (kept_until_later, "Its arrays are used again"),
+    (lambda pairs, classes: (mean_iou(matrix_of(*pair, classes)) for pair in pairs),
+     "of this image alone"),
     (unmasked, "raised RuntimeError"),
 ])
 def test_wrong_streams_are_told_what_is_wrong(mistake, message):

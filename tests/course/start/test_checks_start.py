@@ -101,6 +101,9 @@ def test_an_overlay_with_outlines_and_the_legend_of_what_occurs_is_correct():
 @pytest.mark.parametrize(("mistake", "message"), [
     (lambda image, label, names, palette: image, "got ndarray"),
     (in_place, "changed what it was given"),
+    (lambda image, label, names, palette: shown(outlined(outlined(blended(
+        image, label, palette), label)[::-1, ::-1], label[::-1, ::-1])[::-1, ::-1], label, names,
+        palette), "two pixels wide"),
     (lambda image, label, names, palette: shown(
         outlined(blended(image, label, palette), label) / 255, label, names, palette),
      "given float64"),
