@@ -15,7 +15,8 @@ from deeplab.model.backbone import stage_plan
 from deeplab.model.cascade import cascade_plan
 
 OPENING_IMAGE = 14  # of the drawn VOC's val split: a bus, a car, a person and a motorbike
-MARKERS = "osD^vP"
+GRIDS = ("(1, 1, 1)", "(1, 2, 1)", "(1, 2, 3)", "(1, 2, 4)", "(2, 2, 2)")  # of Table 3
+LOOKS = dict(zip(GRIDS, zip(LINES, "osD^v"), strict=False))  # colour and marker of each
 
 
 def block_plan(output_stride: int) -> list[tuple[int, int]]:
@@ -85,13 +86,14 @@ def taps_used(used: Mapping[str, Sequence[float]], rates: Mapping[str, Sequence[
     A value for each unit of blocks 4 to 7, in order; the numbers beside them are the rates.
     """
     fig, grid = subplots(1.25 * len(used) + 0.8, len(used), 1, sharex=True, squeeze=False)
-    for axes, (name, values), colour in zip(grid[:, 0], used.items(), LINES, strict=False):
+    for axes, (name, values) in zip(grid[:, 0], used.items(), strict=True):
         places = np.arange(len(values)) + np.arange(len(values)) // 3
-        axes.bar(places, values, color=colour)
+        axes.bar(places, values, color=LOOKS[name][0])
         for place, value, rate in zip(places, values, rates[name], strict=True):
             note(axes, f"{rate}", (place, value), 0, 2, ha="center", fontsize=9)
         axes.axhline(100 / 9, color=GREY, linestyle=":", linewidth=1)
-        said = f"Multi-Grid {name}" + "; dotted: one tap of nine" * (axes is grid[0, 0])
+        said = f"Multi-Grid {name}" + "; numbers: rates; dotted: one tap of nine" * (
+            axes is grid[0, 0])
         axes.set(ylim=(0, 125), yticks=(0, 50, 100), ylabel="taps, %", title=said)
     axes.set_xticks(np.arange(1, 16, 4), [f"block {block}" for block in range(4, 8)])
     return fig
@@ -101,7 +103,8 @@ def taps_used(used: Mapping[str, Sequence[float]], rates: Mapping[str, Sequence[
 def table_3(header: Sequence[str], lines: Sequence[Sequence[str]]) -> Figure:
     """A quoted grid of mIoU by block, one line for each Multi-Grid."""
     fig, axes = subplots(3.2)
-    for (name, *scores), colour, marker in zip(lines, LINES, MARKERS, strict=False):
+    for name, *scores in lines:
+        colour, marker = LOOKS[name.removeprefix("MG ")]
         axes.plot(header[1:], [float(score) for score in scores], marker=marker, color=colour,
                   label=name)
     finish(axes, ylabel="mIoU, per cent (quoted)", xlabel="last block of the cascade")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from deeplab.course.going_deeper import detail, figures
 from deeplab.course.quoted import quoted_rows
@@ -64,3 +65,6 @@ def test_table_3_is_drawn_as_it_is_quoted():
     drawn = {line.get_label(): list(line.get_ydata()) for line in fig.axes[0].lines}
     assert drawn["MG (1, 2, 4)"] == [73.45, 75.74, 75.85, 76.02]
     assert len(drawn) == len(lines) == 5
+    bars = figures.taps_used({"(1, 2, 4)": [90.0] * 12}, {"(1, 2, 4)": [2] * 12}).axes[0].patches
+    line = next(line for line in fig.axes[0].lines if line.get_label() == "MG (1, 2, 4)")
+    assert to_rgb(bars[0].get_facecolor()) == to_rgb(line.get_color())
