@@ -7,6 +7,7 @@ in two of five trials.)
 """
 
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -15,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 
@@ -37,6 +37,7 @@ TERMINATE_SECONDS = 15  # seconds between SIGTERM and SIGKILL when the launcher 
 STARTS_WITHOUT_PROGRESS = 3  # starts without a new checkpoint before giving up
 POLL_SECONDS = 0.1  # between two looks at torchrun
 LOST_RANK = ("gloo", "nccl", "connection closed by peer", "timed out")  # as PyTorch says it
+AGENT_LOGGER = "torch.distributed.elastic.agent.server.api"
 LAST_CHARACTERS = 1500  # characters of what the ranks printed, in a message
 
 
@@ -181,6 +182,7 @@ def _agent(arguments: list[str]) -> int:
     from torch.distributed.elastic.rendezvous import RendezvousError
     from torch.distributed.run import main as torchrun
     signals = ",".join(number.name for number in SIGNALS)
+    logging.getLogger(AGENT_LOGGER).addFilter(is_no_lost_farewell)
     try:
         torchrun(["--signals-to-handle", signals, *arguments])
     except (RendezvousError, DistError) as error:
@@ -200,14 +202,12 @@ def _agent(arguments: list[str]) -> int:
     return 0
 
 
-def end_rank(code: int) -> NoReturn:
-    """End this rank with `code`, and leave nothing to be taken apart.
+def is_no_lost_farewell(record: logging.LogRecord) -> bool:
+    """False for torchrun's traceback when the first machine has ended before this one's farewell.
 
-    Where others have left already, gloo's threads may abort a process that takes its group apart.
+    All ranks have ended by then, and the exit code says how.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    return "exit barrier" not in record.getMessage()
 
 
 if __name__ == "__main__":

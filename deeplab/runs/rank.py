@@ -8,11 +8,12 @@ By hand, on each node, torchrun itself or our own, which saves and is silent aft
 import json
 import os
 import sys
+from typing import NoReturn
 
 from deeplab.runs.config import RunConfig
 from deeplab.runs.device import device_of
 from deeplab.runs.experiment import Experiment
-from deeplab.runs.launch import end_rank, process_group
+from deeplab.runs.launch import process_group
 from deeplab.support.errors import DeeplabError, Stopped, UsageError
 from deeplab.support.signals import die_with, die_with_parent
 
@@ -29,6 +30,16 @@ def main(parameters: str) -> None:
                                 do="give gpus (or processes) and --nproc-per-node times --nnodes "
                                    "the same value")
         Experiment(config, ranks).train()
+
+
+def end_rank(code: int) -> NoReturn:
+    """End this rank with `code`, and leave nothing to be taken apart.
+
+    Where others have left already, gloo's threads may abort a process that takes its group apart.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

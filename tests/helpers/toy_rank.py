@@ -13,7 +13,8 @@ from pathlib import Path
 
 from toy_training import toy_train
 
-from deeplab.runs.launch import end_rank, process_group
+from deeplab.runs.launch import process_group
+from deeplab.runs.rank import end_rank
 from deeplab.support.errors import Stopped
 from deeplab.training import loop
 

@@ -16,7 +16,7 @@ from toy_training import (KILLED, STEPS, exit_code, forked, in_child, log_lines,
                           newest_step, run_digest, toy_model, toy_train)
 
 from deeplab.runs import launch as launch_module
-from deeplab.runs.launch import _agent, launch, process_group
+from deeplab.runs.launch import AGENT_LOGGER, _agent, launch, process_group
 from deeplab.support.errors import CheckpointError, DivergedError, ResourceError, Stopped
 from deeplab.support.files import atomic_write
 from deeplab.training import loop
@@ -355,3 +355,22 @@ def test_the_agent_ends_as_its_ranks_do_and_names_what_ended_one(
     monkeypatch.setattr("torch.distributed.run.main", torchrun)
     assert _agent([]) == code
     assert capsys.readouterr().err == said
+
+
+def test_a_first_machine_that_ended_before_the_farewell_leaves_no_traceback(monkeypatch, caplog):
+    import inspect
+
+    from torch.distributed.elastic.agent.server import api
+    assert "exit barrier" in inspect.getsource(api.SimpleElasticAgent._exit_barrier)
+
+    def torchrun(words):
+        try:
+            raise ConnectionError("the store is gone")
+        except ConnectionError:
+            api.logger.exception("Error waiting on exit barrier. Elapsed: %s seconds", 0.1)
+        api.logger.error("another error")
+
+    monkeypatch.setattr("torch.distributed.run.main", torchrun)
+    monkeypatch.setattr(api.logger, "propagate", True)
+    assert api.logger.name == AGENT_LOGGER and _agent([]) == 0
+    assert [record.getMessage() for record in caplog.records] == ["another error"]
