@@ -157,7 +157,7 @@ def test_the_mixer_answers_keys_and_buttons(html, light):
     assert f"{content['images'][1]['miou'][11]:.1f} %" in said(page)
     drawn = page.locator(".mixer-frame img").nth(2)
     assert "mixer-14.png" in drawn.get_attribute("src")
-    assert drawn.evaluate("image => image.complete && image.naturalWidth") == 8 * 128
+    assert drawn.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8 * 128
     assert statistics.median(spent) <= MILLISECONDS and not watched.wrong
 
 
