@@ -12,6 +12,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def run_on_cluster(configs: list[RunConfig], where: str, request: JobRequest, *,
     with (_connected(where, request, size, directives, logs, say) as (client, look),
           interruptible()):
         keeper, tries = f"deeplab-{uuid.uuid4()}", Counter()  # no other table's
+        address = client.scheduler.address  # which a client that is closed no longer knows
         _keep_rows(client, keeper)
         _check_tokens(client, waiting)
         running = {_submit(client, job, keeper, request): job for job in waiting}
@@ -54,11 +56,11 @@ def run_on_cluster(configs: list[RunConfig], where: str, request: JobRequest, *,
                 time.sleep(POLL_SECONDS)
                 for future, job in [item for item in running.items() if item[0].done()]:
                     del running[future]
-                    if future.cancelled():
-                        _await_scheduler(client, keeper, say)
+                    job.code = _exit_code(future, job)
+                    if job.code is None:
+                        _await_scheduler(client, address, keeper, say)
                         running[_submit(client, job, keeper, request)] = job
                         continue
-                    job.code = _exit_code(future, job)
                     future.release()  # or Dask would compute a finished row again
                     tries[job.name] += 1
                     if job.code == Stopped.exit_code and tries[job.name] < MOST_RESUBMITS:
@@ -94,7 +96,7 @@ def _connected(where: str, request: JobRequest, jobs: int, directives: Sequence[
     """A client of the cluster and what looks after its jobs; a cluster of ours also ends."""
     if where != "slurm":
         with _client(where) as client:
-            yield client, Watcher(client, say).look
+            yield client, Watcher(client, where, say).look
         return
     with (slurm_cluster(request, directives, logs) as cluster, _client(cluster) as client):
         check_submission(cluster.job_script())
@@ -104,8 +106,9 @@ def _connected(where: str, request: JobRequest, jobs: int, directives: Sequence[
 class Watcher:
     """Says so when a scheduler has had no worker for a while: nobody waits in silence."""
 
-    def __init__(self, client: Any, say: Callable[[str], None]):
-        self.client, self.say, self._heard = client, say, time.monotonic()
+    def __init__(self, client: Any, address: str, say: Callable[[str], None]):
+        self.client, self.address, self.say = client, address, say
+        self._heard = time.monotonic()
 
     def look(self, rows: int) -> None:
         """Look for workers for `rows` rows, as the client last heard of them."""
@@ -113,8 +116,8 @@ class Watcher:
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > SILENT_SECONDS:
             self._heard = time.monotonic()
-            self.say(f"{rows} rows wait for a worker: dask worker "
-                     f"{self.client.scheduler.address} --no-nanny --nthreads 1")
+            self.say(f"{rows} rows wait for a worker: dask worker {self.address} "
+                     "--no-nanny --nthreads 1")
 
 
 def _client(address: Any) -> Any:
@@ -144,13 +147,13 @@ def _check_tokens(client: Any, jobs: list[Job]) -> None:
                                "with --gpus")
 
 
-def _await_scheduler(client: Any, keeper: str, say: Callable[[str], None]) -> None:
+def _await_scheduler(client: Any, address: str, keeper: str, say: Callable[[str], None]) -> None:
     """Wait for a scheduler that was lost; raises `Stopped` (E-CLUSTER) if it does not come back.
 
     Its workers have let their rows save, and end. A row of a worker that does not know of it
     yet is locked, which `run_remote` waits for.
     """
-    address, deadline = client.scheduler.address, time.monotonic() + 2 * CONNECT_SECONDS
+    deadline = time.monotonic() + 2 * CONNECT_SECONDS
     while client.status == "connecting" and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     if client.status != "running":
@@ -191,13 +194,19 @@ def _submit(client: Any, job: Job, keeper: str, request: JobRequest) -> Any:
                          resources={"GPU": job.config.gpus or 1} if has_tokens else None)
 
 
-def _exit_code(future: Any, job: Job) -> int:
-    """How a row ended; one that Dask gave up gets its reason into the log."""
-    if future.status == "finished":
-        return future.result()
-    with open_output(job.log) as log:
-        log.write(f"Dask gave up this row: {future.exception()!r}\n".encode())
-    return KernelDied.exit_code
+def _exit_code(future: Any, job: Job) -> int | None:
+    """How a row ended; None if its scheduler was lost, at the latest when it was asked.
+
+    A row that Dask gave up gets its reason into the log.
+    """
+    with contextlib.suppress(CancelledError):
+        if future.status == "finished":
+            return future.result()
+        if not future.cancelled():
+            with open_output(job.log) as log:
+                log.write(f"Dask gave up this row: {future.exception()!r}\n".encode())
+            return KernelDied.exit_code
+    return None
 
 
 def _wait(running: dict[Any, Job]) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+import tempfile
 import time
+from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -13,7 +15,13 @@ POLL_SECONDS = 0.05  # between two looks whether it has
 
 
 class OwnKernel(AsyncKernelManager):
-    """A kernel in the Python that runs now, whatever a kernel spec of the user calls "python3"."""
+    """A kernel in the Python that runs now, whatever a kernel spec of the user calls "python3".
+
+    What its process says of its own accord is kept until it ends, and passed on then, but not
+    what it says after it was asked to end: ipykernel takes its sockets apart in any order, and
+    prints tracebacks of zmq over the output of a run that is well. The outputs of cells do not
+    come this way.
+    """
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -21,12 +29,17 @@ class OwnKernel(AsyncKernelManager):
         return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f",
                                 "{connection_file}"], display_name="Python 3", language="python")
 
+    async def start_kernel(self, **options: Any) -> None:
+        """Start the kernel."""
+        self._said = tempfile.TemporaryFile("a+b")  # it writes at the end wherever we read
+        await super().start_kernel(stderr=self._said, **options)
+
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
         """Ask the kernel to end, and only one that does not is interrupted and then killed.
 
-        jupyter_client interrupts first. That reaches an idle kernel anywhere in its own code,
-        which may print a traceback of zmq over the output of a run that is well.
+        jupyter_client interrupts first, which reaches an idle kernel anywhere in its own code.
         """
+        self._pass_on()
         if not now and self.has_kernel:
             self.shutting_down = True
             await self.request_shutdown(restart=restart)
@@ -36,6 +49,17 @@ class OwnKernel(AsyncKernelManager):
             if not await self.is_alive():
                 await self.provisioner.wait()  # forgets it, so that nothing is sent to it
         await super().shutdown_kernel(now=now, restart=restart)
+
+    async def cleanup_resources(self, restart: bool = False) -> None:
+        """Free what a kernel held that has ended; nbclient asks one that died for nothing else."""
+        if not self.shutting_down:
+            self._pass_on()
+        await super().cleanup_resources(restart=restart)
+
+    def _pass_on(self) -> None:
+        """Write to our stderr what the kernel's process has said so far."""
+        self._said.seek(0)
+        sys.stderr.write(self._said.read().decode(errors="replace"))
 
 
 def kernel_arguments(folder: str) -> list[str]:

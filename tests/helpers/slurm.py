@@ -6,13 +6,17 @@ one folder and listens on 127.0.0.1; `SlurmCluster.environment` points the comma
 
 import contextlib
 import os
+import shlex
 import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+import psutil
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol")
+ORPHAN_SECONDS = 30  # that a process may outlive its job, which has ended
 CONFIGURATION = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -132,12 +136,41 @@ def slurm_cluster(folder: Path):
         cluster.run("scancel", "--user=root", check=False)
         with contextlib.suppress(AssertionError):  # jobs that do not end are killed by SLURM
             _until(lambda: not cluster.run("squeue", "-h", check=False).strip(), seconds=20)
+        left = orphans(folder)
         for process in reversed(started):
             process.terminate()
         for process in started:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             process.kill()
+    assert not left, f"outlived their jobs by {ORPHAN_SECONDS} s: {left}"
+
+
+def orphans(folder: Path) -> list[str]:
+    """The commands of a cluster's jobs that still run after `ORPHAN_SECONDS`; then killed.
+
+    A process belongs to the cluster if its environment names the cluster's configuration, and
+    to a job if SLURM gave it a number.
+    """
+    def running() -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                variables = process.environ()
+                if (variables.get("SLURM_CONF") == f"{folder}/slurm.conf"
+                        and "SLURM_JOB_ID" in variables
+                        and process.status() != psutil.STATUS_ZOMBIE):
+                    found.append(process)
+        return found
+
+    with contextlib.suppress(AssertionError):
+        _until(lambda: not running(), seconds=ORPHAN_SECONDS)
+    left = []
+    for process in running():
+        with contextlib.suppress(psutil.Error):
+            left.append(shlex.join(process.cmdline()))
+            process.kill()
+    return left
 
 
 def _until(condition, seconds: float = 60) -> None:

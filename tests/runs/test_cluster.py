@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import CancelledError
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +21,7 @@ from deeplab.runs import cluster
 from deeplab.runs.cluster import dry_run_text, run_on_cluster
 from deeplab.runs.config import RunConfig
 from deeplab.runs.sbatch import JobRequest
-from deeplab.support.errors import DataError, UsageError
+from deeplab.support.errors import DataError, Stopped, UsageError
 
 SMALL = JobRequest(hours=1, cores=2, memory_gb=4, gpus=0, gpu_type=None, reason="a test")
 needs_dask = pytest.mark.skipif(
@@ -78,13 +79,27 @@ def test_the_schedulers_pages_are_for_this_machine_and_its_interface_is_the_user
 @needs_dask
 def test_whoever_waits_for_a_worker_is_told(monkeypatch):
     said = []
-    client = SimpleNamespace(scheduler_info=lambda: {"workers": {}},
-                             scheduler=SimpleNamespace(address="tcp://host:8786"))
-    watcher = cluster.Watcher(client, said.append)
+    client = SimpleNamespace(scheduler_info=lambda: {"workers": {}})
+    watcher = cluster.Watcher(client, "tcp://host:8786", said.append)
     watcher.look(3)
     monkeypatch.setattr(cluster, "SILENT_SECONDS", -1)
     watcher.look(3)
     assert said == ["3 rows wait for a worker: dask worker tcp://host:8786 --no-nanny --nthreads 1"]
+
+
+def test_a_client_that_has_given_its_scheduler_up_ends_the_table_too():
+    client = SimpleNamespace(status="closed", scheduler=None)  # as Dask leaves it
+    with pytest.raises(Stopped, match="no answer from tcp://host:8786"):
+        cluster._await_scheduler(client, "tcp://host:8786", "keeper", print)
+
+
+def test_a_scheduler_that_is_lost_while_a_row_ends_leaves_the_row_without_a_code():
+    def lost():
+        raise CancelledError
+    future = SimpleNamespace(status="finished", cancelled=lambda: False, result=lost)
+    assert cluster._exit_code(future, None) is None
+    assert cluster._exit_code(SimpleNamespace(status="cancelled", cancelled=lambda: True),
+                              None) is None
 
 
 @needs_dask

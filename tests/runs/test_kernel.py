@@ -1,6 +1,7 @@
 """A notebook runs in our own kernel, whatever the user has set up."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from deeplab.runs.kernel import OwnKernel
 from deeplab.runs.notebook import execute
+from deeplab.support.errors import KernelDied
 from deeplab.support.machine import PACKAGE_PARENT
 
 SOURCE = """
@@ -73,6 +75,25 @@ async def signals_of_an_end(code):
     client.stop_channels()
     assert not kernel.has_kernel
     return sent
+
+
+SAYS_AND_ENDS = """
+import atexit, os
+os.write(fd, b"said before\\n")
+atexit.register(os.write, fd, b"Traceback of an end\\n")
+"""
+
+
+@pytest.mark.parametrize("end", ["", "os.abort()"], ids=["asked", "died"])
+def test_what_a_kernel_says_is_passed_on_until_it_is_asked_to_end(tmp_path, capfd, end):
+    notebook = nbformat.v4.new_notebook(metadata={"language_info": {"name": "python"}})
+    notebook.cells = [nbformat.v4.new_code_cell("fd = 2", metadata={"tags": ["parameters"]}),
+                      nbformat.v4.new_code_cell(SAYS_AND_ENDS + end)]
+    nbformat.write(notebook, tmp_path / "small.ipynb")
+    with pytest.raises(KernelDied) if end else contextlib.nullcontext():
+        execute(tmp_path / "small.ipynb", tmp_path / "draft.ipynb", {}, folder=tmp_path)
+    heard = capfd.readouterr().err
+    assert heard.splitlines() == ["said before"]
 
 
 def test_an_idle_kernel_is_not_interrupted_when_it_ends():
