@@ -38,7 +38,7 @@ test: $(VENV)/ready  ## unit tests and every lesson under nbval, a file at a tim
 		--ignore=notebooks/paper.ipynb --ignore=tests/cluster --ignore=tests/browser
 
 test-cluster: $(VENV)/ready  ## rows on a real SLURM, skipped where Debian's packages of it are missing
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 tests/cluster
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 4 $(AGAIN) tests/cluster
 
 test-strict: $(VENV)/ready  ## every lesson with its outputs compared, but for what varies (tests/nbval.cfg)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile notebooks/[0-9f-gy]*.ipynb --nbval --nbval-current-env \
@@ -58,7 +58,7 @@ site: .venv-site/ready  ## the course as pages to read: build/site/html/index.ht
 	$(SITE_BIN)/python notebooks/site/build.py
 
 test-browser: $(VENV)/ready site  ## the site and JupyterLab in chromium, as a reader uses them
-	$(SITE_BIN)/python -m pytest -q -p no:cacheprovider --confcutdir=tests/browser tests/browser
+	$(SITE_BIN)/python -m pytest -q $(AGAIN) --confcutdir=tests/browser tests/browser
 
 example:  ## after `make table`: commit its table, figures and one notebook as the example of the README
 	rm -rf results/example && mkdir results/example
