@@ -7,8 +7,9 @@ from deeplab.report.paper import TITLES
 from deeplab.support.errors import unknown
 from deeplab.table.paper import load_paper_rows
 
-MARK = ("*Quoted: Table {} of the paper, {}; mIoU in per cent on {}. Two recollections that agree, "
-        "not checked against the paper itself. Nothing in it was measured here.*")
+MARK = ("*Quoted: Table {} of the paper, {}; mIoU in per cent on {}. Written down twice "
+        "from memory, with the same numbers, and not checked against the paper itself. Nothing in "
+        "it was measured here.*")
 DATASETS = {"voc": "PASCAL VOC 2012 val", "cityscapes": "Cityscapes val"}
 
 

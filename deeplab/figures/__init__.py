@@ -2,5 +2,5 @@
 `order`, `published`, `gallery`, `spent`).
 
 `gains` is for `paper.ipynb`.
-`plots` is the vocabulary of all figures, the lessons' too.
+`plots` is the vocabulary of all figures, the lessons' too; `numbers` writes classes into labels.
 """

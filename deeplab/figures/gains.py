@@ -29,8 +29,9 @@ def effect_plot(effects: Sequence[Measured]) -> Figure:
         note(axes, one.judgement, (1, place), 6, 0, va="center", color=colour,
              xycoords=("axes fraction", "data"))
     axes.axvline(0, color="black", linewidth=1)
-    axes.set_yticks(range(len(measured)), [one.effect.ingredient for one in measured])
-    axes.set(ylim=(len(measured) - 0.5, -0.5), xlabel="difference (mIoU points): "
+    axes.set_yticks(range(len(measured)), [
+        one.effect.ingredient + "\n(hollow: on VOC)" * bool(one.effect.on_voc) for one in measured])
+    axes.set(ylim=(len(measured) - 0.5, -0.5), xlabel="difference (mIoU points)\n"
              "hollow, as the paper reports; filled, measured here ± 2 standard errors")
     axes.grid(axis="x")
     return fig

@@ -21,6 +21,7 @@ from PIL import Image
 
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
+from deeplab.figures.numbers import number_pieces
 from deeplab.support.files import atomic_write
 from deeplab.support.plain import figure_text, markdown
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
@@ -96,22 +97,29 @@ def picture(axes, image: np.ndarray, title: str = "", *, is_photo: bool = False)
     axes.set_axis_off()
 
 
+def label_picture(axes: Axes, label: np.ndarray, label_set: LabelSet, title: str = "") -> None:
+    """Show a label (H, W) in the colours and with the numbers of its classes."""
+    picture(axes, label_colours(label, label_set), title)
+    number_pieces(axes, label, label_set)
+
+
 def pictures_in_a_row(row: Iterable[Axes], pictures: Mapping[str, np.ndarray],
                       label_set: LabelSet) -> None:
     """Fill the axes of `row` with images (H, W, 3) and labels (H, W), each below its title."""
     for axes, (title, pixels) in zip(row, pictures.items(), strict=True):
-        is_label = pixels.ndim == 2
-        picture(axes, label_colours(pixels, label_set) if is_label else pixels, title,
-                is_photo=not is_label)
+        if pixels.ndim == 2:
+            label_picture(axes, pixels, label_set, title)
+        else:
+            picture(axes, pixels, title, is_photo=True)
 
 
 def class_legend(fig: Figure, labels: Iterable[np.ndarray], label_set: LabelSet, *,
                  limit: int = 16, columns: int = 6) -> None:
-    """A legend below a figure: void, the `limit` largest classes of labels (H, W), and how many
-    more there are.
+    """A legend below a figure: void, the `limit` largest classes of labels (H, W) with their
+    numbers, and how many more there are.
     """
     classes = classes_by_area(labels, label_set)
-    entries = [(label_set.palette[index], figure_text(label_set.classes[index]))
+    entries = [(label_set.palette[index], f"{index} {figure_text(label_set.classes[index])}")
                for index in classes[:limit]]
     handles = [Patch(facecolor=np.array(colour) / 255, edgecolor="black", label=name)
                for colour, name in [*entries, (VOID_GREY, "void")]]

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from deeplab.data.augment import MEAN, STD
-from deeplab.data.colours import label_colours, overlay
+from deeplab.data.colours import overlay
 from deeplab.data.labelset import LabelSet
+from deeplab.figures.numbers import number_pieces
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, WIDTH, class_legend, figure, house_style,
-                                   note, picture, subplots, words_only)
+                                   label_picture, note, picture, subplots, words_only)
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.outcome import Outcome
 from deeplab.support.plain import figure_text
@@ -58,6 +59,7 @@ def sample_grid(samples: Sequence[tuple[Tensor, Tensor]], label_set: LabelSet) -
         row, column = divmod(number, ACROSS)
         picture(grid[2 * row, column], image, f"sample {number + 1}", is_photo=True)
         picture(grid[2 * row + 1, column], overlay(image, label, label_set))
+        number_pieces(grid[2 * row + 1, column], label, label_set)
     class_legend(fig, labels, label_set)
     return fig
 
@@ -167,8 +169,8 @@ def example_rows(examples: Sequence[Example], label_set: LabelSet) -> Figure:
         wrong = 100 * (example.label != example.prediction)[counted].mean()
         picture(axes[0], example.image, f"{example.name}: {example.miou:.0f} % mIoU",
                 is_photo=True)
-        picture(axes[1], label_colours(example.label, label_set), "truth")
-        picture(axes[2], label_colours(example.prediction, label_set), "prediction")
+        label_picture(axes[1], example.label, label_set, "truth")
+        label_picture(axes[2], example.prediction, label_set, "prediction")
         picture(axes[3], error_map(example.label, example.prediction),
                 f"{wrong:.0f} % of pixels wrong")
     class_legend(fig, [part for example in examples

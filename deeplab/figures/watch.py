@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.metrics import Evaluation
-from deeplab.figures.plots import (WIDTH, class_legend, drawn, house_style, message, picture,
-                                   subplots)
+from deeplab.figures.plots import (WIDTH, class_legend, drawn, house_style, label_picture, message,
+                                   picture, subplots)
 from deeplab.runs.config import RunConfig
 from deeplab.runs.events import EventFiles, check_tensorboard
 from deeplab.runs.experiment import Experiment
@@ -193,9 +193,9 @@ def progress_figure(image: np.ndarray, label: np.ndarray, told: Sequence[tuple[i
     columns = 2 + len(told)
     fig, axes = subplots(WIDTH / columns * label.shape[0] / label.shape[1] + 0.8, 1, columns)
     picture(axes[0], image, "image", is_photo=True)
-    picture(axes[1], label_colours(label, label_set), "truth")
+    label_picture(axes[1], label, label_set, "truth")
     for ax, (step, one) in zip(axes[2:], told, strict=True):
-        picture(ax, label_colours(one.prediction, label_set), f"step {step}: {one.miou:.0f} %")
+        label_picture(ax, one.prediction, label_set, f"step {step}: {one.miou:.0f} %")
     class_legend(fig, [label, told[-1][1].prediction], label_set, limit=10)
     return fig
 

@@ -39,7 +39,8 @@ def stage_plan(output_stride: int) -> list[tuple[int, int]]:
     """
     if output_stride not in (8, 16, 32):
         raise UsageError.of("E-STRIDE", "no such output stride", found=output_stride,
-                            expected="8, 16 or 32 (input pixels per feature cell)")
+                            expected="8, 16 or 32 (input pixels per feature cell)",
+                            do="take 16, or 8 for finer maps at three to four times the work")
     reached, rate, plan = 4, 1, []  # the stem has already divided by 4
     for stride in (1, 2, 2, 2):
         if reached * stride > output_stride:

@@ -22,9 +22,20 @@ def test_the_legend_names_the_first_classes_and_counts_the_rest():
     fig = plots.figure(2)
     plots.class_legend(fig, [np.array([[15, 15, 15, 0, 0, 1, 255]])], VOC, limit=2)
     texts = [text.get_text() for text in fig.legends[0].get_texts()]
-    assert texts == ["person", "background", "void", "and 1 more"]
+    assert texts == ["15 person", "0 background", "void", "and 1 more"]
     person = fig.legends[0].get_patches()[0].get_facecolor()
     assert np.allclose(person[:3], np.array(VOC.palette[15]) / 255)
+
+
+def test_classes_are_numbered_where_they_are_widest_and_void_and_small_pieces_are_not():
+    label = np.full((40, 60), 255, np.uint8)
+    label[:20], label[5:15, 10:20], label[30:40, 50:], label[0, 0] = 0, 6, 14, 9
+    fig, axes = plots.subplots(2)
+    plots.label_picture(axes, label, VOC)
+    places = {text.get_text(): text.get_position() for text in axes.texts}
+    assert set(places) == {"6", "14"}  # nothing for void, for background and for one pixel
+    column, row = places["6"]
+    assert 12 <= column <= 17 and 7 <= row <= 12
 
 
 def test_a_figure_is_stored_opaque_and_at_its_shown_size():

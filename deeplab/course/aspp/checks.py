@@ -39,6 +39,14 @@ def check_fused(attempt: Callable[[ASPP, Tensor], Tensor]) -> str | None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         aspp, x = ASPP(c_in=8, c_out=8, atrous_rates=(1, 2, 3)).eval(), torch.randn(2, 8, 9, 11)
+    count = aspp.project[0].in_channels
+
+    def check_channels(_: torch.nn.Module, given: tuple[Tensor]) -> None:
+        if given[0].shape[1] != count:
+            raise ValueError(f"aspp.project reads {count} channels, five branches of 8 each, and "
+                             f"was given {given[0].shape[1]}")
+
+    aspp.project.register_forward_pre_hook(check_channels)
     with torch.inference_mode():
         wanted, called = aspp(x), []
         aspp.forward = lambda given: called.append(given) or wanted

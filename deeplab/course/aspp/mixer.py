@@ -30,7 +30,7 @@ HOW = ("Click a branch to switch it off or on; drag the slider for another image
 def branch_names(aspp: ASPP) -> list[str]:
     """Names of the branches, in the order in which they are concatenated."""
     rates = [branch[0].dilation[0] for branch in aspp.atrous]
-    return ["1x1", *(f"rate {rate}" for rate in rates), "image"]
+    return ["1x1", *(f"rate {rate}" for rate in rates), "image-level"]
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from deeplab.figures import plots
-from deeplab.figures.plots import GREY, ORANGE, RED, house_style
+from deeplab.figures.plots import ORANGE, RED, house_style
 from deeplab.model.atrous import check_rate, field_of_view
 
 KERNEL_SIZE = 3
@@ -30,6 +30,7 @@ MARGIN = 300  # pixels around the picture that the page shows: rate 18 at stride
 FRAME_HEIGHT = 830  # screen pixels
 EMPTY = '<script id="data" type="application/json">{}</script>'
 PALENESS = 0.35  # of the picture, so that cells and taps stand out
+OUTSIDE = "#333333"  # the cross of a tap there
 ZEROS = "#e4e4e4"  # what lies beside the picture
 GRID = {"color": "white", "linewidth": 0.4, "alpha": 0.8}
 
@@ -85,7 +86,8 @@ def draw(image: np.ndarray, kernels: Sequence[Kernel]) -> Figure:
                        f"{kernel.inside(image)} of 9 taps inside", loc="center")
     taps = (Line2D([], [], marker="s", markerfacecolor=ORANGE, markeredgecolor=RED,
                    linestyle="none", markersize=10, label="tap on the picture"),
-            Line2D([], [], marker="x", color=GREY, linestyle="none", label="tap that reads a zero"),
+            Line2D([], [], marker="x", color=OUTSIDE, linestyle="none",
+                   label="tap that reads a zero"),
             Line2D([], [], color="black", linewidth=1.2, linestyle=":", label="field of view"))
     fig.legend(handles=taps, loc="outside lower center", ncols=3)
     return fig
@@ -109,11 +111,11 @@ def _draw_kernel(axes: Axes, kernel: Kernel, height: int, width: int) -> None:
     for row, column in kernel.cells:
         corner, middle = (column * stride, row * stride), (column + 0.5, row + 0.5)
         is_inside = 0 <= corner[1] < height and 0 <= corner[0] < width
-        colour, fill, line = (RED, ORANGE, "-") if is_inside else (GREY, "white", "--")
+        colour, fill, line = (RED, ORANGE, "-") if is_inside else (OUTSIDE, "white", "--")
         axes.add_patch(Rectangle(corner, stride, stride, facecolor=fill, edgecolor=colour,
                                  linewidth=1.5, linestyle=line))
         axes.plot(*(stride * part for part in middle), "o" if is_inside else "x", color=colour,
-                  markersize=5)
+                  markersize=5, markeredgewidth=1.5)
 
 
 def strip(image: np.ndarray, rates: Sequence[int] = (6, 12, 18), *,

@@ -11,6 +11,7 @@ from deeplab.data import augment, distortion, resample
 from deeplab.data.catalog import DATASETS, SegmentationDataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
+from deeplab.figures.numbers import number_pieces
 from deeplab.figures.plots import (BLUE, ORANGE, class_legend, classes_by_area, figure, house_style,
                                    picture, pictures_in_a_row, subplots)
 from deeplab.miniature.stamp import STAMP
@@ -150,6 +151,7 @@ def pipeline(draws: Sequence[Mapping[str, Pair]], label_set: LabelSet) -> Figure
                 ax.imshow(pixels, extent=place)
                 ax.set(xlim=(0, width), ylim=(height, 0), xticks=(), yticks=(), facecolor=PAPER)
                 ax.spines[:].set_visible(False)
+            number_pieces(grid[2 * row + 1, column], label, label_set, left=place[0], top=place[3])
             grid[2 * row, column].set_title(f"{name}\n{rows} x {cols}", loc="center")
     class_legend(fig, [label for steps in draws for _, label in steps.values()], label_set)
     return fig

@@ -9,6 +9,7 @@ from deeplab.course.going_deeper.detail import cell_votes, enlarged_label, sprea
 from deeplab.data.catalog import get_dataset
 from deeplab.data.colours import label_colours
 from deeplab.data.labelset import LabelSet
+from deeplab.figures.numbers import number_pieces
 from deeplab.figures.plots import (BLUE, GREY, LINES, ORANGE, class_legend, finish,
                                    house_style, note, subplots)
 from deeplab.model.backbone import stage_plan
@@ -40,29 +41,34 @@ def opening() -> Figure:
     for row, name, output_stride in zip(grid, ("(a) strides", "(b) rates"), (256, 16), strict=True):
         for axes, block, (pixels, rate) in zip(row, range(3, 8), block_plan(output_stride),
                                                strict=True):
-            _cells_and_taps(axes, label, label_set, pixels, rate)
-            axes.set_title(f"block {block}: {pixels} px\nrate {rate}", fontsize=10, loc="center")
+            inside = _cells_and_taps(axes, label, label_set, pixels, rate)
+            axes.set_title(f"block {block}: {pixels} px\nrate {rate}, {inside} of 9 taps",
+                           fontsize=10, loc="center")
+        number_pieces(row[0], label, label_set)
         row[0].set_ylabel(name)
     class_legend(fig, [label], label_set)
     return fig
 
 
-def _cells_and_taps(axes, label: np.ndarray, label_set: LabelSet, pixels: int, rate: int) -> None:
-    """Each cell in the colour of its class, and the taps of a 3x3 kernel in the middle."""
+def _cells_and_taps(axes, label: np.ndarray, label_set: LabelSet, pixels: int, rate: int) -> int:
+    """Each cell in the colour of its class, and the taps of a 3x3 kernel in the middle.
+
+    Returns how many of the taps stand on the picture.
+    """
     height, width = label.shape
     shown = spread(cell_votes(label, pixels), pixels, label.shape)
     axes.imshow(label_colours(shown, label_set))
-    if pixels > 16:
-        axes.set_xticks(range(pixels, width, pixels), minor=True)
-        axes.set_yticks(range(pixels, height, pixels), minor=True)
-        axes.grid(which="minor", color="white", linewidth=0.4)
-        axes.tick_params(which="minor", length=0)
+    axes.set_xticks(range(pixels, width, pixels), minor=True)
+    axes.set_yticks(range(pixels, height, pixels), minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.4 if pixels > 16 else 0.2)
+    axes.tick_params(which="minor", length=0)
     middle = [(side // 2 // pixels + 0.5) * pixels for side in (height, width)]
     steps = pixels * rate * np.array([-1, 0, 1])
     rows, columns = np.meshgrid(middle[0] + steps, middle[1] + steps)
     axes.plot(columns.ravel(), rows.ravel(), "o", color="white", markeredgecolor="black",
               markersize=5, clip_on=True)
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=(), yticks=())
+    return int(((0 <= rows) & (rows < height) & (0 <= columns) & (columns < width)).sum())
 
 
 @house_style

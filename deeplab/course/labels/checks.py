@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deeplab.course.exercise import exercise, judged
 from deeplab.data.catalog import get_dataset
-from deeplab.evaluation.metrics import class_iou, mean_iou
+from deeplab.evaluation.metrics import class_iou, mean_iou, pixel_accuracy
 from deeplab.support.void import IGNORE_INDEX
 
 CONFUSION = torch.tensor([[50, 3, 0, 2], [5, 20, 0, 0], [0, 0, 0, 0], [1, 4, 0, 10]])
@@ -31,13 +31,14 @@ def check_to_train_ids(attempt: Callable[[np.ndarray, Mapping[int, int]], np.nda
         got = attempt(given, dict(label_set.label_map))
         if not np.array_equal(given, raw):
             return "Your function changed the raw label it was given. Write into a new array."
-        if got is None or np.shape(got) != raw.shape:
-            return f"Expected an array of shape {raw.shape}; got {np.shape(got)}."
-        if np.asarray(got).dtype != np.uint8:
-            return f"Expected uint8, one byte a pixel; got {np.asarray(got).dtype}."
-        wrong = np.asarray(got)[0] != wanted[0]
+        if not isinstance(got, np.ndarray) or got.shape != raw.shape:
+            return (f"Expected a numpy array of shape {raw.shape}; got {type(got).__name__} of "
+                    f"shape {np.shape(got)}.")
+        if got.dtype != np.uint8:
+            return f"Expected uint8, one byte a pixel; got {got.dtype}."
+        wrong = got[0] != wanted[0]
         if wrong.any():
-            return _first_wrong(name, raw[0][wrong], np.asarray(got)[0][wrong], wanted[0][wrong])
+            return _first_wrong(name, raw[0][wrong], got[0][wrong], wanted[0][wrong])
     return None
 
 
@@ -89,13 +90,18 @@ def check_set_mean_iou(attempt: Callable[[Sequence[Tensor]], float]) -> str | No
     if got is None or math.isnan(got):
         return f"Expected one number; got {got}. Are absent classes left out of the mean?"
     wanted = mean_iou(CONFUSION + second)
+    occurring = ", ".join(f"{100 * one:.1f}" for one in class_iou(CONFUSION + second)
+                          if not one.isnan())
     with_zeros = 100 * class_iou(CONFUSION + second).nan_to_num(0).mean().item()
     return judged(got, wanted, (
         (wanted / 100, "Per cent, please: 100 times that."),
         (sum(map(mean_iou, images)) / 2, "That is the mean of the images' own scores. Add the "
          "matrices first: a class then has one score, however its pixels are spread."),
+        (pixel_accuracy(CONFUSION + second), "That is the share of pixels that are right. Each "
+         "class has an IoU, and the mean of these is asked for."),
         (with_zeros, "A class that never occurs has no score; you counted it as 0.")),
-        f"Expected {wanted:.2f} per cent; got {got:.2f}.", near=NEAR)
+        f"The IoU of the three classes that occur are {occurring} in the sum of the matrices, in "
+        f"per cent; got {got:.2f}.", near=NEAR)
 
 
 @exercise("1.4", "One matrix, a few thousand numbers, however many images go by.")

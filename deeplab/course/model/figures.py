@@ -10,10 +10,9 @@ from torch import Tensor
 from deeplab.course.model.layer_costs import Piece
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.data.augment import EvalTransform
-from deeplab.data.colours import label_colours
 from deeplab.evaluation.upsample import upsampled_argmax
 from deeplab.figures.plots import (BLUE, GREEN, ORANGE, RED, SKY, class_legend, figure, house_style,
-                                   picture)
+                                   pictures_in_a_row)
 
 ROW, STEPS = "voc_r50_d16", 340  # the network that comes with the package
 OPENING_IMAGE = 1  # of the drawn VOC's val split: a person in front of a train
@@ -35,11 +34,12 @@ def opening() -> Figure:
     stops = [("image", image, (3, *image.shape[:2])),
              *((name, as_colours(value[0]), value.shape[1:])
                for name, value in (*stages._asdict().items(), ("aspp", pyramid))),
-             ("logits, best class", label_colours(cells, label_set), logits.shape[1:]),
-             ("prediction", label_colours(prediction, label_set), prediction.shape)]
+             ("logits, best class", cells, logits.shape[1:]),
+             ("prediction", prediction, prediction.shape)]
     fig = figure(4.6)
-    for ax, (name, pixels, shape) in zip(fig.subplots(2, 4).flat, stops, strict=True):
-        picture(ax, pixels, f"{name}\n{' x '.join(map(str, shape))}")
+    pictures_in_a_row(fig.subplots(2, 4).flat, {
+        f"{name}\n{' x '.join(map(str, shape))}": pixels for name, pixels, shape in stops},
+        label_set)
     class_legend(fig, [prediction], label_set)
     return fig
 

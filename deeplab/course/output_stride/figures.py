@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from deeplab.course.output_stride.resolution import best_prediction, share_right
-from deeplab.course.start.figures import number_pieces, numbered
 from deeplab.data.catalog import SegmentationDataset
 from deeplab.data.labelset import LabelSet
 from deeplab.figures.plots import (BLUE, GREEN, GREY, LINES, ORANGE, finish, house_style, note,
@@ -35,9 +34,7 @@ def best_predictions(image: np.ndarray, label: np.ndarray, label_set: LabelSet, 
                                      num_classes=label_set.num_classes)
         right = share_right(prediction, label, (label != 0) & (label != IGNORE_INDEX))
         best[f"output stride {stride}\n{right:.0f} % of things right"] = prediction
-    fig = side_by_side({"image": image, "label": label, **best}, numbered(label_set))
-    for ax, pixels in zip(fig.axes[1:], (label, *best.values()), strict=True):
-        number_pieces(ax, pixels)
+    fig = side_by_side({"image": image, "label": label, **best}, label_set)
     height, width = label.shape
     for ax, stride in zip(fig.axes[2:], strides, strict=True):
         for x in range(stride, width, stride):

@@ -42,21 +42,23 @@ def stages(*, output_stride: int = 32) -> Figure:
 @house_style
 def blocks() -> Figure:
     """A block in the middle of a stage, and the first of a stage with a stride."""
-    fig, grid = subplots(2.6, 1, 2)
+    fig, grid = subplots(3.0, 1, 2)
     kinds = (("a block within a stage", "unchanged", "3x3, rate\nof the stage"),
              ("the first block of a stage", "1x1, with the stride",
               "3x3, stride,\nrate of the\nstage before"))
     for axes, (title, shortcut, middle) in zip(grid, kinds, strict=True):
         for place, text in enumerate(("1x1, narrow", middle, "1x1, wide")):
-            axes.add_patch(Rectangle((place - 0.42, -0.25), 0.84, 0.5, facecolor=PALE))
-            axes.text(place, 0, text, ha="center", va="center", fontsize=7)
-        axes.add_patch(FancyArrowPatch((-0.8, 0), (2.9, 0), arrowstyle="->", mutation_scale=8,
+            axes.add_patch(Rectangle((place - 0.46, -0.3), 0.92, 0.6, facecolor=PALE))
+            axes.text(place, 0, text, ha="center", va="center", fontsize=9)
+        axes.add_patch(FancyArrowPatch((-0.8, 0), (3.2, 0), arrowstyle="->", mutation_scale=8,
                                        color=GREY, zorder=0))
-        axes.add_patch(FancyArrowPatch((-0.7, 0.05), (2.75, 0.1), arrowstyle="->", color=ORANGE,
+        axes.add_patch(FancyArrowPatch((-0.7, 0.05), (2.75, 0.08), arrowstyle="->", color=ORANGE,
                                        connectionstyle="arc3,rad=-0.35", mutation_scale=8))
         axes.text(1, 0.82, f"shortcut: {shortcut}", ha="center", color=ORANGE)
+        axes.plot(2.75, 0, "o", color="white", markeredgecolor="black", markersize=15)
+        axes.text(2.75, -0.01, "+", ha="center", va="center", fontsize=13)
         axes.text(2.75, -0.2, "sum", ha="center", va="top")
-        axes.set(xlim=(-0.9, 3.1), ylim=(-0.5, 1.1), title=title)
+        axes.set(xlim=(-0.9, 3.3), ylim=(-0.5, 1.1), title=title)
         axes.set_axis_off()
     return fig
 

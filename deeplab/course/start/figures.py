@@ -1,26 +1,20 @@
 """Pictures of lesson 0: what is asked of a network, how it learns, its few cells."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-import cv2
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from deeplab.data.catalog import SegmentationDataset
-from deeplab.data.colours import label_colours, overlay
+from deeplab.data.colours import overlay
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.upsample import upsampled_argmax
-from deeplab.figures.plots import (GREY, class_legend, house_style, note, picture, side_by_side,
-                                   subplots)
+from deeplab.figures.plots import (GREY, class_legend, house_style, label_picture, note, picture,
+                                   side_by_side, subplots)
 from deeplab.miniature.twins import miniature
-from deeplab.support.void import IGNORE_INDEX
 
 OPENING_IMAGES = (3, 14, 13, 44)  # of the drawn VOC's val split: sea, street, room, farm
-NUMBERED = 40  # pixels; smaller pieces of a class get no number
 
 
 @house_style
@@ -31,33 +25,9 @@ def opening() -> Figure:
     fig, axes = subplots(4.4, 2, len(pairs))
     for column, (image, label) in enumerate(pairs):
         picture(axes[0, column], image)
-        picture(axes[1, column], label_colours(label, dataset.label_set))
-        number_pieces(axes[1, column], label)
-    class_legend(fig, [label for _, label in pairs], numbered(dataset.label_set), limit=17)
+        label_picture(axes[1, column], label, dataset.label_set)
+    class_legend(fig, [label for _, label in pairs], dataset.label_set, limit=17)
     return fig
-
-
-def numbered(label_set: LabelSet) -> LabelSet:
-    """The same label set, its classes named with their numbers: "7 car"."""
-    names = tuple(f"{index} {name}" for index, name in enumerate(label_set.classes))
-    return replace(label_set, classes=names)
-
-
-def number_pieces(axes: Axes, label: np.ndarray, *, background: int = 0) -> None:
-    """Write its number into each larger piece of a class in a label (H, W), where it is widest.
-
-    Some classes have colours that look alike; a number does not depend on colours.
-    """
-    for index in np.unique(label[(label != IGNORE_INDEX) & (label != background)]):
-        count, pieces = cv2.connectedComponents((label == index).astype(np.uint8))
-        for piece in range(1, count):
-            if (pieces == piece).sum() < NUMBERED:
-                continue
-            padded = np.pad((pieces == piece).astype(np.uint8), 1)
-            inner = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-            row, column = np.unravel_index(inner.argmax(), inner.shape)
-            axes.text(column, row, str(index), ha="center", va="center", fontsize=7, color="white",
-                      path_effects=[withStroke(linewidth=1.5, foreground="black")])
 
 
 @house_style
@@ -95,8 +65,8 @@ def cells_to_pixels(image: np.ndarray, logits: Tensor, label_set: LabelSet) -> F
         left.axhline(row * height / rows - 0.5, color="white", linewidth=0.7)
     for column in range(1, columns):
         left.axvline(column * width / columns - 0.5, color="white", linewidth=0.7)
-    picture(middle, label_colours(cells, label_set), f"{rows} x {columns} cells inside")
+    label_picture(middle, cells, label_set, f"{rows} x {columns} cells inside")
     middle.set_aspect((height / rows) / (width / columns))
-    picture(right, label_colours(pixels, label_set), f"{height} x {width} pixels, named")
+    label_picture(right, pixels, label_set, f"{height} x {width} pixels, named")
     class_legend(fig, [pixels, cells], label_set)
     return fig

@@ -56,7 +56,8 @@ def test_the_five_branches_in_order_are_correct():
     (lambda aspp, x: aspp.point(x)[:, :1], "Expected a map"),
     (lambda aspp, x: branches(aspp, x), "Expected a map"),
     (lambda aspp, x: aspp(x), "Build its map from the branches"),
-    (lambda aspp, x: aspp.project(x), "raised RuntimeError"),
+    (lambda aspp, x: aspp.project(x), "raised ValueError: aspp.project reads 40 channels"),
+    (in_order(0, 1, 2, 3), "five branches of 8 each, and was given 32"),
 ])
 def test_a_wrong_projection_is_told_what_is_wrong(mistake, message):
     verdict = checks.check_fused(mistake)

@@ -28,7 +28,7 @@ def untrained():
 
 
 def test_branches_are_named_in_the_order_of_concatenation(aspp):
-    assert mixer.branch_names(aspp) == ["1x1", "rate 1", "rate 2", "rate 3", "image"]
+    assert mixer.branch_names(aspp) == ["1x1", "rate 1", "rate 2", "rate 3", "image-level"]
 
 
 @pytest.mark.parametrize("off", range(5))
@@ -117,5 +117,5 @@ def test_a_photograph_is_compared_with_what_all_branches_make_of_it(untrained):
     titles = [ax.get_title("center") for ax in fig.axes if ax.get_title("center")]
     assert titles[:3] == ["photograph\n", "and its classes\n", "all five branches\n"]
     assert [title.partition("\n")[0] for title in titles[3:]] == [
-        "without 1x1", "without rate 1", "without rate 2", "without rate 3", "without image"]
+        "without 1x1", "without rate 1", "without rate 2", "without rate 3", "without image-level"]
     assert all(title.endswith(" % the same") for title in titles[3:])

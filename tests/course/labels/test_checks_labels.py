@@ -54,6 +54,8 @@ def test_comparing_with_the_raw_values_is_correct():
     (lambda raw, label_map: from_copy(raw, label_map).astype(np.int64), "got int64"),
     (lambda raw, label_map: np.vectorize(label_map.__getitem__)(raw), "raised KeyError"),
     (lambda raw, label_map: raw.ravel(), "shape"),
+    (lambda raw, label_map: from_copy(raw, label_map).tolist(), "numpy array of shape (2, "),
+    (lambda raw, label_map: None, "got NoneType"),
 ])
 def test_wrong_train_ids_are_told_what_is_wrong(mistake, message):
     verdict = checks.check_to_train_ids(mistake)
@@ -104,7 +106,9 @@ def test_the_score_of_the_summed_matrix_is_correct():
     (lambda images: ious(sum(images)).nanmean().item(), "Per cent"),
     (lambda images: 100 * ious(sum(images)).mean().item(), "absent classes"),
     (lambda images: 100 * ious(sum(images)).nan_to_num(0).mean().item(), "counted it as 0"),
-    (lambda images: 100 * math.prod([0.5, 0.5]), "got 25.00"),
+    (lambda images: 100 * math.prod([0.5, 0.5]), "in the sum of the matrices, in per cent; got 25"),
+    (lambda images: 100 * (sum(images).diagonal().sum() / sum(images).sum()).item(),
+     "share of pixels that are right"),
 ])
 def test_wrong_scores_of_a_set_are_told_what_is_wrong(mistake, message):
     verdict = checks.check_set_mean_iou(mistake)
