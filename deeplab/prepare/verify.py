@@ -52,7 +52,7 @@ class Report:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{split} {count:,}" for split, count in self.counts.items())
-        lines = [f"{self.title}: {counts}; {len(self.files):,} files, "
+        lines = [f"{self.title}: {counts or 'no split is whole'}; {len(self.files):,} files, "
                  f"{len(self.problems):,} problems"]
         if self.misnamed:
             lines.append(f"  note: {len(self.misnamed):,} files are of another format than their "

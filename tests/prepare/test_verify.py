@@ -50,6 +50,13 @@ def test_a_sound_part_has_no_problems_and_gets_a_manifest(tree):
     assert str(report) == "PASCAL VOC 2012 + SBD: train 2, trainaug 2, val 1; 9 files, 0 problems"
 
 
+def test_a_dataset_without_files_has_no_split(tmp_path):
+    for folder in ("leftImg8bit/train", "gtFine/train"):
+        (tmp_path / "cityscapes" / folder).mkdir(parents=True)
+    report = verify("cityscapes", tmp_path)
+    assert str(report).startswith("Cityscapes: no split is whole; 0 files, 2 problems\n")
+
+
 def test_counts_must_be_the_published_ones(tree):
     report = verify("voc", tree.data_root)
     assert len(report.problems) == 3 and not report.manifest.exists()
