@@ -37,7 +37,8 @@ FIGURES = {  # of committed results: heading and alternative text, in the order 
                         "IoU of each Context class with the background, in its rows"),
     "classes-context59": ("PASCAL Context, 59 classes",
                           "IoU of each Context class without the background, in its rows")}
-EMPTY = '<script id="data" type="application/json">{}</script>'  # of the overlay viewer
+DATA = '<script id="data" type="application/json">{}</script>'  # of deeplab.course.explorer_page
+PLACE = "<!-- explorer -->\n"
 
 
 def stage(pages):
@@ -124,11 +125,12 @@ def copy_explorers(folder):
                    f'(window.explorerData ??= {{}})["{path.stem}"] = {content};\n')
         elif path.suffix in (".js", ".png"):
             _copy(path, folder / path.name)
-    overlay = PROJECT / "deeplab/course/start/overlay.html"
+    course = PROJECT / "deeplab/course"
+    page, own = course / "explorer.html", course / "start/overlay.html"
     content = json.loads((SITE / "explorers/overlay.json").read_text("utf-8"))
     data = json.dumps(content).replace("<", "\\u003c")
-    _write(folder / "overlay.html", overlay.read_text("utf-8").replace(
-        EMPTY, EMPTY.replace("{}", data)))
+    _write(folder / "overlay.html", page.read_text("utf-8").replace(
+        PLACE, own.read_text("utf-8")).replace(DATA, DATA.replace("{}", data)))
 
 
 def main():

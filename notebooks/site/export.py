@@ -16,6 +16,7 @@ from PIL import Image
 from deeplab.course.aspp import mixer
 from deeplab.course.atrous import explorer as rates
 from deeplab.course.atrous.figures import drawn_picture
+from deeplab.course.explorer_page import DATA
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.course.start import overlay
 from deeplab.course.whole_table import explorer as table
@@ -43,7 +44,7 @@ def overlay_content(experiment, model) -> dict:
     page = overlay.page(image, label, experiment.predict(model, OVERLAY_IMAGE),
                         experiment.config.label_set,
                         alt="A drawn harbour, its label, a network's prediction or its errors.")
-    start, end = overlay.EMPTY.split("{}")
+    start, end = DATA.split("{}")
     return json.loads(page.partition(start)[2].partition(end)[0])
 
 

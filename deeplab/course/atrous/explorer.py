@@ -5,11 +5,7 @@ zeros of its padding. `draw` is a pure function of where the kernel stands; the 
 and clicks (`rates.html` beside this file) does the same without kernel, network and library.
 """
 
-import base64
-import html
-import json
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from PIL import Image
 
+from deeplab.course.explorer_page import explorer_page, show_frame
 from deeplab.figures import plots
 from deeplab.figures.plots import ORANGE, RED, house_style
 from deeplab.model.atrous import check_rate, field_of_view
@@ -28,7 +24,6 @@ MAX_RATE = 36  # of ASPP at output stride 8: twice the 18 of Sec. 3.3
 START_RATE, STRIDES = 6, (8, 16)
 MARGIN = 300  # pixels around the picture that the page shows: rate 18 at stride 16 just fits
 FRAME_HEIGHT = 830  # screen pixels
-EMPTY = '<script id="data" type="application/json">{}</script>'
 PALENESS = 0.35  # of the picture, so that cells and taps stand out
 OUTSIDE = "#333333"  # the cross of a tap there
 ZEROS = "#e4e4e4"  # what lies beside the picture
@@ -127,27 +122,19 @@ def strip(image: np.ndarray, rates: Sequence[int] = (6, 12, 18), *,
 
 def page(image: np.ndarray) -> str:
     """The explorer for an image uint8 (H, W, 3) as one HTML document without outside reference."""
-    height, width = image.shape[:2]
-    png = base64.b64encode(plots.encoded(Image.fromarray(image), optimize=True)).decode()
-    content = {"image": f"data:image/png;base64,{png}", "height": height, "width": width,
-               "margin": MARGIN, "strides": STRIDES, "stride": STRIDES[-1], "rate": START_RATE,
-               "maxRate": MAX_RATE, "alt": "A picture with the cells of a map and the nine taps of "
-               "a kernel; the line below says how many of them are inside."}
-    template = files("deeplab.course.atrous").joinpath("rates.html").read_text("utf-8")
-    return template.replace(EMPTY, EMPTY.replace("{}", json.dumps(content)))
+    return explorer_page(
+        "atrous", "rates.html", image, title="The nine taps of an atrous kernel on a picture",
+        alt="A picture with the cells of a map and the nine taps of a kernel; the line above says "
+        "how many of them are inside.", margin=MARGIN, strides=STRIDES, stride=STRIDES[-1],
+        rate=START_RATE, maxRate=MAX_RATE)
 
 
 def explore(image: np.ndarray, *, interactive: bool = False) -> None:
     """Show a strip of three rates, and above it the explorer if `interactive`.
 
-    The explorer stands in a sandboxed frame and needs no kernel. It is not trusted, and so not
-    shown, when a saved notebook is opened again; the strip is an output of its own, which stays.
+    The strip is an output of its own, which stays when a saved notebook is opened again.
     """
     if interactive:
-        from IPython.display import display
-        frame = (f'<iframe sandbox="allow-scripts" title="rate explorer" '
-                 f'srcdoc="{html.escape(page(image))}" '
-                 f'style="width: 100%; height: {FRAME_HEIGHT}px; border: 0"></iframe>')
-        display({"text/html": frame, "text/plain": "the rate explorer"}, raw=True)
+        show_frame(page(image), title="rate explorer", height=FRAME_HEIGHT)
     kernels = strip(image)
     plots.show(draw(image, kernels), alt=" ".join(one.sentence(image) for one in kernels))

@@ -6,16 +6,12 @@ runs and not as pictures, because browsers that guard against tracking falsify p
 read back. Notebooks are shipped with the still picture only.
 """
 
-import base64
-import html
-import json
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
+from deeplab.course.explorer_page import explorer_page, show_frame
 from deeplab.data.labelset import LabelSet
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
 from deeplab.figures import plots
@@ -24,7 +20,6 @@ from deeplab.support.errors import DataError
 from deeplab.support.files import atomic_write
 from deeplab.support.void import IGNORE_INDEX, VOID_GREY
 
-EMPTY = '<script id="data" type="application/json">{}</script>'
 FRAME_EXTRA = 230  # pixels of height for buttons and legend
 SHOWN_WIDTH = 720  # pixels, about, at which the page shows an image
 
@@ -47,20 +42,14 @@ def page(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_set
         if values.shape != image.shape[:2]:
             raise DataError.of("E-SHAPE", f"the {name} does not have the size of the image",
                                found=values.shape, expected=image.shape[:2])
-    height, width = label.shape
-    used = plots.classes_by_area([label, prediction], label_set)
     classes = [{"value": index, "name": label_set.classes[index],
-                "color": label_set.palette[index]} for index in used]
-    png = base64.b64encode(plots.encoded(Image.fromarray(image), optimize=True)).decode()
-    content = {"image": f"data:image/png;base64,{png}", "height": height, "width": width,
-               "scale": _scale(width), "alt": alt, "right": RIGHT, "wrong": WRONG,
-               "truth": runs(label), "prediction": runs(prediction), "ignore": IGNORE_INDEX,
-               "classes": [*classes, {"value": IGNORE_INDEX, "name": "void",
-                                      "color": VOID_GREY}]}
-    template = files("deeplab.course.start").joinpath("overlay.html").read_text("utf-8")
-    # whatever a class is called, it cannot end the <script> that the JSON stands in
-    data = json.dumps(content).replace("<", "\\u003c")
-    return template.replace(EMPTY, EMPTY.replace("{}", data))
+                "color": label_set.palette[index]}
+               for index in plots.classes_by_area([label, prediction], label_set)]
+    return explorer_page(
+        "start", "overlay.html", image, title="Label and prediction over an image", alt=alt,
+        scale=_scale(label.shape[1]), right=RIGHT, wrong=WRONG, truth=runs(label),
+        prediction=runs(prediction), ignore=IGNORE_INDEX,
+        classes=[*classes, {"value": IGNORE_INDEX, "name": "void", "color": VOID_GREY}])
 
 
 def save(path: Path | str, image: np.ndarray, label: np.ndarray, prediction: np.ndarray,
@@ -73,23 +62,13 @@ def explore(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_
             alt: str, interactive: bool = False) -> None:
     """Show the still picture, and above it the viewer if `interactive`.
 
-    The viewer stands in a sandboxed frame. It is not trusted, and so not shown, when a saved
-    notebook is opened again; the still picture is an output of its own, which stays.
+    The still picture is an output of its own, which stays when a saved notebook is opened again.
     """
     fig = draw(image, label, prediction, label_set)
     if interactive:
-        _frame(image, label, prediction, label_set, alt)
+        show_frame(page(image, label, prediction, label_set, alt=alt), title="overlay viewer",
+                   height=label.shape[0] * _scale(label.shape[1]) + FRAME_EXTRA)
     plots.show(fig, alt=alt)
-
-
-def _frame(image: np.ndarray, label: np.ndarray, prediction: np.ndarray, label_set: LabelSet,
-           alt: str) -> None:
-    from IPython.display import display
-    height = label.shape[0] * _scale(label.shape[1]) + FRAME_EXTRA
-    document = html.escape(page(image, label, prediction, label_set, alt=alt))
-    frame = (f'<iframe sandbox="allow-scripts" title="overlay viewer" srcdoc="{document}" '
-             f'style="width: 100%; height: {height}px; border: 0"></iframe>')
-    display({"text/html": frame, "text/plain": alt}, raw=True)
 
 
 def runs(label: np.ndarray) -> list[int]:
