@@ -101,7 +101,7 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
           gpu_type: str | None, nodes: int, print_sbatch: bool, dry_run: bool,
           **given: Any) -> None:
     """Run many rows (all, if none are named), then write the report."""
-    from deeplab.report.report import make_report
+    from deeplab.report.report import Report
     from deeplab.runs.batch import left_to_run, run_rows
     from deeplab.runs.chosen import chosen_runs
     from deeplab.runs.cluster import dry_run_text, run_on_cluster
@@ -123,10 +123,10 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
     failed = {name: code for name, code in ended.items() if code != 0}
     done = {name.split()[0] for name, code in codes.items() if code == 0}
     if done - load_paper_rows().keys():
-        say(f"report: {make_report(configs[0].results_root, given['profile'])}")
+        say(f"report: {Report.make(configs[0].results_root, given['profile'])}")
     if done & load_paper_rows().keys():
-        from deeplab.report.paper import make_paper_page
-        say(f"the paper's tables: {make_paper_page(configs[0].results_root, given['profile'])}")
+        from deeplab.report.paper import PaperReport
+        say(f"the paper's tables: {PaperReport.make(configs[0].results_root, given['profile'])}")
     for name, code in failed.items():
         say(f"{name} ended with exit code {code}; the same command goes on with it",
             err=True)

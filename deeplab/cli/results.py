@@ -22,14 +22,14 @@ AT_WORK = ("starting", "running", "pending", "configuring", "completing")
 def report(profile: str, results_root: Path | None, is_opened: bool) -> None:
     """Rebuild tables, figures and reports from the results that are there."""
     from deeplab.profiles import get_profile
-    from deeplab.report.paper import PaperReport, make_paper_page
-    from deeplab.report.report import Report, make_report
+    from deeplab.report.paper import PaperReport
+    from deeplab.report.report import Report
     from deeplab.support.folders import results_folder
     from deeplab.support.errors import DataError
     root, name = results_root or results_folder(), get_profile(profile).name
-    pages = [make_report(root, name)]
+    pages = [Report.make(root, name)]
     if PaperReport.of(profile=name, results_root=str(root)).entries:
-        pages.append(make_paper_page(root, name))
+        pages.append(PaperReport.make(root, name))
     for page in pages:
         say(page)
         if is_opened:

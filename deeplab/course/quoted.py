@@ -2,9 +2,9 @@
 
 import re
 
-from deeplab.figures.tables import markdown_table
 from deeplab.report.paper import TITLES
 from deeplab.support.errors import unknown
+from deeplab.support.plain import markdown_table
 from deeplab.table.paper import load_paper_rows
 
 MARK = ("*Quoted: Table {} of the paper, {}; mIoU in per cent on {}. Written down twice "

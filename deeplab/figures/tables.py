@@ -10,7 +10,7 @@ from deeplab.profiles import PROFILES
 from deeplab.runs.config import RunConfig
 from deeplab.runs.deviations import DEVIATIONS
 from deeplab.runs.experiment import Experiment
-from deeplab.support.plain import markdown_line
+from deeplab.support.plain import markdown_table
 from deeplab.table.row import PaperRow, Row
 
 
@@ -18,16 +18,6 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Display a table; a screen reader can walk through it, unlike a picture."""
     from IPython.display import Markdown, display
     display(Markdown(markdown_table(header, rows)))
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown: names in the first column flush left, everything else flush right.
-
-    The cells are texts, shown as they are.
-    """
-    # not pandas' to_markdown: it needs another package, pads cells and turns "43.10" into 43.1
-    rule = [":---", *["---:"] * (len(header) - 1)]
-    return "\n".join(map(markdown_line, (header, rule, *rows)))
 
 
 def row_facts_table(experiment: Experiment) -> list[tuple[str, str, str]]:

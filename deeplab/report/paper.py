@@ -6,22 +6,18 @@ the paper reports and what was measured stand in columns of their own.
 
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
 
 from deeplab.report.effects import EFFECTS, Measured
-from deeplab.report.report import check_folder, executed_page, score_text
-from deeplab.report.results import collect_paper, root_and_profile, table_csv
+from deeplab.report.page import Page
+from deeplab.report.report import score_text
+from deeplab.report.results import collect_paper, table_csv
 from deeplab.support.files import atomic_write
-from deeplab.support.folders import PROJECT, check_clone
-from deeplab.support.plain import markdown_line
+from deeplab.support.plain import markdown_table
 from deeplab.table.paper import load_paper_rows
 from deeplab.table.row import PaperRow
 from deeplab.table.verdict import is_comparable
 
-NOTEBOOK = PROJECT / "notebooks" / "paper.ipynb"
 TITLES = {"1": "output stride (ResNet-50, block 7)", "2": "deeper (output stride 16)",
           "3": "Multi-Grid (ResNet-101, output stride 16)",
           "4": "evaluating a cascade (ResNet-101, block 7, MG (1, 2, 1), trained at 16)",
@@ -39,50 +35,21 @@ CHANCE = ("The rule was fixed before measuring: *shown* is a mean difference ove
           "half of them in either direction: read the map, not one cell.")
 
 
-def make_paper_page(results_root: Path | str, profile: str) -> Path:
-    """Write everything that the page consists of; returns the path of `paper.html`.
+class PaperReport(Page):
+    """The rows of the paper's tables."""
 
-    Raises what the cells of `paper.ipynb` raise, and `UsageError` for an unknown profile.
-    """
-    check_clone()
-    report = PaperReport.of(profile=profile, results_root=str(results_root))
-    check_folder(report.folder.parent)
-    check_folder(report.folder)
-    atomic_write(report.folder / "table.csv", table_csv(report.entries))
-    atomic_write(report.folder / "page.md", f"# The paper's own tables\n\n{report.page}\n")
-    return executed_page(NOTEBOOK, report.folder, {
-        "profile": profile, "results_root": str(report.results_root)})
+    collect, notebook, below = staticmethod(collect_paper), "paper.ipynb", "paper"
 
-
-@dataclass(frozen=True)
-class PaperReport:
-    """All runs of rows of the paper's tables at one profile, as `collect_paper` describes them."""
-
-    results_root: Path
-    profile: str
-    entries: Sequence[Mapping[str, Any]]
-
-    @classmethod
-    def of(cls, **given: Any) -> Self:
-        """The report for the parameters of `paper.ipynb`; raises E-PARAMETER, E-PROFILE."""
-        root, profile = root_and_profile(given)
-        return cls(root, profile, collect_paper(root, profile))
-
-    @property
-    def folder(self) -> Path:
-        """Where the page is written."""
-        return self.results_root / self.profile / "paper"
-
-    @property
-    def done(self) -> list[Mapping[str, Any]]:
-        """The results that count: complete, and of today's code, data and libraries."""
-        return [entry for entry in self.entries if entry["state"] == "done"]
+    def write_tables(self) -> None:
+        """Write `table.csv` and `page.md`."""
+        atomic_write(self.folder / "table.csv", table_csv(self.entries))
+        atomic_write(self.folder / "page.md", f"# The paper's own tables\n\n{self.page}\n")
 
     @property
     def scores(self) -> dict[str, dict[int, float]]:
         """mIoU by row and seed, as `scores_by_cell` has it."""
         return scores_by_cell((entry["row_id"], entry["seed"], entry["miou"])
-                              for entry in self.done)
+                              for entry in self.counted)
 
     @property
     def effects(self) -> list[Measured]:
@@ -110,7 +77,7 @@ class PaperReport:
         here = f"{self.profile} mIoU (%), mean ± 2 standard errors"
         if not all(cells):
             header = ["", "the paper reports (%)", here]
-            return _markdown(header, [[row.what, reported_text(row), self._score(row)]
+            return markdown_table(header, [[row.what, reported_text(row), self._score(row)]
                                       for row in rows])
         columns = list(dict.fromkeys(cell[2] for cell in cells))
         parts = []
@@ -119,7 +86,7 @@ class PaperReport:
             lines: dict[str, list[str]] = {}
             for cell, row in zip(cells, rows, strict=True):
                 lines.setdefault(cell[1], []).append(text(row))
-            parts.append(_markdown([title, *columns], [[name, *texts]
+            parts.append(markdown_table([title, *columns], [[name, *texts]
                                                        for name, texts in lines.items()]))
         return "\n\n".join(parts)
 
@@ -131,16 +98,6 @@ class PaperReport:
         """(ingredient, the paper's difference, ours, judgement) of every effect."""
         return [(one.effect.ingredient, f"{one.effect.reported:+.2f}", one.words, one.judgement)
                 for one in self.effects]
-
-    @property
-    def deviations(self) -> list[int]:
-        """The numbers of the departures from the recipe that any result makes."""
-        return sorted({number for entry in self.done for number in entry["deviations"]})
-
-    @property
-    def minutes(self) -> float:
-        """Training and evaluation of all results that count, one after the other."""
-        return sum(entry["minutes"] for entry in self.done)
 
 
 def scores_by_cell(measured: Iterable[tuple[str, int, float]]) -> dict[str, dict[int, float]]:
@@ -176,8 +133,3 @@ def mean_text(scores: Sequence[float]) -> str:
         return score_text(scores)
     half = 2 * statistics.stdev(scores) / len(scores) ** 0.5
     return f"{statistics.mean(scores):.2f} ± {half:.2f} ({len(scores)})"
-
-
-def _markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = [":---", *["---:"] * (len(header) - 1)]
-    return "\n".join(map(markdown_line, (header, rule, *lines)))

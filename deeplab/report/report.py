@@ -6,22 +6,16 @@ of their own whose headings carry the profile.
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from deeplab.report.details import write_row_pages
-from deeplab.report.html import html_page
-from deeplab.report.results import collect, published_here, root_and_profile, write_table
-from deeplab.runs.notebook import execute, publish_notebook
+from deeplab.report.page import Page
+from deeplab.report.results import collect, published_here, write_table
 from deeplab.support.files import atomic_write
-from deeplab.support.folders import PROJECT, check_clone
-from deeplab.support.own import refuse_linked, temporary_for
 from deeplab.support.plain import markdown, markdown_line
 from deeplab.table.rows import get_row, load_rows
 from deeplab.table.verdict import is_comparable
 
-NOTEBOOK = PROJECT / "notebooks" / "report.ipynb"
 MANY = 3  # seeds from which on a mean and a deviation say more than the scores themselves
 PUBLISHED_HERE = "published weights, evaluated here"  # a column where there are such
 HEADER = ("row", "backbone", "output stride", "published mIoU (%), real data, full recipe",
@@ -30,70 +24,26 @@ DATA = {"demo": "miniature twin", "small": "own data, slim network",
         "medium": "real data, short schedule", "full": "real data"}
 
 
-def make_report(results_root: Path | str, profile: str) -> Path:
-    """Write everything that the report consists of; returns the path of `report.html`.
+class Report(Page):
+    """The table's rows, and rows of the user's own datasets."""
 
-    Raises what the cells of `report.ipynb` raise, and `UsageError` for an unknown profile.
-    """
-    check_clone()
-    report = Report.of(profile=profile, results_root=str(results_root))
-    folder = report.folder
-    check_folder(folder)
-    write_table(report.results_root, profile)
-    atomic_write(folder / "table.md", report.page + "\n")
-    write_row_pages(report.entries)
-    return executed_page(NOTEBOOK, folder, {"profile": profile,
-                                            "results_root": str(report.results_root)})
+    collect, notebook = staticmethod(collect), "report.ipynb"
 
-
-def check_folder(folder: Path) -> None:
-    """Raise `ResourceError` (E-LINK) where the folder of a page, or of its figures, is a link."""
-    for place in (folder, folder / "figures"):
-        refuse_linked(place)
-
-
-def executed_page(notebook: Path, folder: Path, parameters: dict[str, str]) -> Path:
-    """Execute `notebook` into `folder`, and write it there as a page too; returns the page."""
-    draft = temporary_for(folder / notebook.name)
-    execute(notebook, draft, parameters, folder=folder)
-    publish_notebook(draft, folder / notebook.name)
-    return atomic_write((folder / notebook.name).with_suffix(".html"),
-                        html_page(folder / notebook.name))
-
-
-@dataclass(frozen=True)
-class Report:
-    """All runs of one profile that were started, as `collect` describes them."""
-
-    results_root: Path
-    profile: str
-    entries: Sequence[Mapping[str, Any]]
-
-    @classmethod
-    def of(cls, **given: Any) -> Self:
-        """The report for the parameters of `report.ipynb`.
-
-        Raises `UsageError`: E-PARAMETER for a parameter that does not exist, E-PROFILE.
-        """
-        root, profile = root_and_profile(given)
-        return cls(root, profile, collect(root, profile))
-
-    @property
-    def folder(self) -> Path:
-        """Where the report is written."""
-        return self.results_root / self.profile
+    def write_tables(self) -> None:
+        """Write `table.csv`, `own.csv`, `table.md` and a page for each run."""
+        write_table(self.results_root, self.profile)
+        atomic_write(self.folder / "table.md", self.page + "\n")
+        write_row_pages(self.entries)
 
     @property
     def done(self) -> list[Mapping[str, Any]]:
-        """The table's results that count: complete, and of today's code, data and libraries."""
-        return [entry for entry in self.entries
-                if entry["state"] == "done" and entry["row_id"] in load_rows()]
+        """The table's results that count."""
+        return [entry for entry in self.counted if entry["row_id"] in load_rows()]
 
     @property
     def own(self) -> list[Mapping[str, Any]]:
         """Results of the user's own datasets that count; they stand outside the table."""
-        return [entry for entry in self.entries
-                if entry["state"] == "done" and entry["row_id"] not in load_rows()]
+        return [entry for entry in self.counted if entry["row_id"] not in load_rows()]
 
     @property
     def page(self) -> str:
@@ -181,19 +131,8 @@ class Report:
     def notes(self) -> list[str]:
         """Libraries whose patch release has changed since results that count were made."""
         return [f"Noted: {entry['row_id']}, seed {entry['seed']}, was made with "
-                f"{markdown('; '.join(entry['noted']))}." for entry in [*self.done, *self.own]
+                f"{markdown('; '.join(entry['noted']))}." for entry in self.counted
                 if entry["noted"]]
-
-    @property
-    def minutes(self) -> float:
-        """Training and evaluation of all results that count, one after the other."""
-        return sum(entry["minutes"] for entry in [*self.done, *self.own])
-
-    @property
-    def deviations(self) -> list[int]:
-        """The numbers of the departures from the recipe that any result makes."""
-        return sorted({number for entry in [*self.done, *self.own]
-                       for number in entry["deviations"]})
 
 
 def score_text(scores: Sequence[float]) -> str:

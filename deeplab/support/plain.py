@@ -7,7 +7,7 @@
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # what begins a form of Markdown, and the colon or dot that makes a link of a bare address
 MARKS = re.compile(r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=/)|(?<=[wW]{3})\.")
@@ -40,6 +40,16 @@ def markdown(text: object) -> str:
 def markdown_line(cells: Iterable[object]) -> str:
     """One line of a table in Markdown; the cells are texts, shown as they are."""
     return f"| {' | '.join(map(markdown, cells))} |"
+
+
+def markdown_table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown: names in the first column flush left, everything else flush right.
+
+    The cells are texts, shown as they are.
+    """
+    # not pandas' to_markdown: it needs another package, pads cells and turns "43.10" into 43.1
+    rule = [":---", *["---:"] * (len(header) - 1)]
+    return "\n".join(map(markdown_line, (header, rule, *rows)))
 
 
 def cell(value: object) -> object:

@@ -17,14 +17,14 @@ sys.path[:0] = sys.argv[2:]
 from pathlib import Path
 from results_folders import leave_pictures
 from test_report import fabricate
-from deeplab.report.report import make_report
+from deeplab.report.report import Report
 from deeplab.runs.config import RunConfig
 from deeplab.table.rows import load_rows
 root = Path(sys.argv[1])
 for number, row in enumerate(load_rows()):
     fabricate(root, row, 40.0 + number, profile="demo")
     leave_pictures(RunConfig.of(row_id=row, results_root=str(root)).folder, number % 4)
-make_report(root, "demo")
+Report.make(root, "demo")
 """
 
 

@@ -13,7 +13,7 @@ from results_folders import result_facts, write_run
 from sentinel import digest, plant, told
 
 from deeplab.cli.main import main
-from deeplab.report.report import make_report
+from deeplab.report.report import Report
 from deeplab.report.results import collect
 from deeplab.runs import run_row
 from deeplab.runs.config import RunConfig
@@ -112,7 +112,7 @@ def test_a_report_does_not_write_through_links(tmp_path, outside):
         place.parent.mkdir(parents=True)
         place.symlink_to(outside / "deep")
         with pytest.raises(ResourceError, match="E-LINK"):
-            make_report(tmp_path / str(len(name)), "full")
+            Report.make(tmp_path / str(len(name)), "full")
 
 
 def test_names_that_are_no_seeds_are_no_runs(tmp_path):

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from results_folders import result_facts, write_run
 
 from deeplab.cli.main import main
-from deeplab.report.paper import PaperReport, make_paper_page, same_cell
+from deeplab.report.paper import PaperReport, same_cell
 from deeplab.report.report import Report
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import fingerprint
@@ -36,7 +36,7 @@ def report(root):
 
 
 def test_only_the_papers_rows_are_on_the_page_and_none_of_them_in_the_table(root, report):
-    assert {entry["row_id"] for entry in report.done} == CELLS.keys() - {"voc_r50_d16"}
+    assert {entry["row_id"] for entry in report.counted} == CELLS.keys() - {"voc_r50_d16"}
     table = Report.of(results_root=str(root))
     assert [entry["row_id"] for entry in table.done] == ["voc_r50_d16"] and table.own == []
     assert "paper_" not in table.page and "voc_r50" not in report.page
@@ -70,7 +70,7 @@ def test_ingredients_are_judged(report):
 
 
 def test_page_table_and_figure_are_written_and_a_second_time_the_same(root):
-    page = make_paper_page(root, "demo")
+    page = PaperReport.make(root, "demo")
     assert page == root / "demo/paper/paper.html"
     text = page.read_text(encoding="utf-8")
     assert "The image-level branch: shown." in text and "Traceback" not in text
@@ -85,10 +85,10 @@ def test_page_table_and_figure_are_written_and_a_second_time_the_same(root):
 
 def test_wrong_parameters_and_links_are_refused(root, tmp_path):
     with pytest.raises(UsageError, match="E-PROFILE"):
-        make_paper_page(root, "tiny")
+        PaperReport.make(root, "tiny")
     with pytest.raises(UsageError, match="E-PARAMETER"):
         PaperReport.of(result_root=str(root))
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo/paper").symlink_to(root)
     with pytest.raises(ResourceError, match="E-LINK"):
-        make_paper_page(tmp_path, "demo")
+        PaperReport.make(tmp_path, "demo")

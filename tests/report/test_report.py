@@ -9,7 +9,7 @@ from results_folders import result_facts, write_run
 
 from deeplab.report.baseline import share_words
 from deeplab.report.html import html_page
-from deeplab.report.report import Report, make_report, score_text
+from deeplab.report.report import Report, score_text
 from deeplab.runs.config import RunConfig
 from deeplab.runs.fingerprint import fingerprint
 from deeplab.support.errors import UsageError
@@ -34,7 +34,7 @@ def written(tmp_path_factory):
     fabricate(root, "voc_r50_d16", 70.0)
     fabricate(root, "voc_r101_d8", 33.33, complete=False)
     fabricate(root, "voc_r101_d16", 44.44, stale=["code", "weights"])
-    assert make_report(root, "full") == root / "full" / "report.html"
+    assert Report.make(root, "full") == root / "full" / "report.html"
     return root / "full"
 
 

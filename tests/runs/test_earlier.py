@@ -94,7 +94,7 @@ def started(monkeypatch):
         return {config.row.row_id: 0 for config in configs}
 
     monkeypatch.setattr(batch, "run_rows", run_rows)
-    monkeypatch.setattr(report, "make_report", lambda root, profile: root)
+    monkeypatch.setattr(report.Report, "make", lambda root, profile: root)
     return rows
 
 

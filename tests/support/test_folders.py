@@ -2,7 +2,7 @@
 
 import pytest
 
-from deeplab.report.report import make_report
+from deeplab.report.report import Report
 from deeplab.runs.batch import run_rows
 from deeplab.runs.config import RunConfig
 from deeplab.runs.run_row import run_row
@@ -35,7 +35,7 @@ def test_without_a_clone_nothing_lies_among_the_packages(installed):
 def test_runs_and_reports_need_a_clone_and_say_so_before_they_write(installed):
     config = RunConfig.of(row_id="voc_r50_d8")
     for work in (lambda: run_row(config), lambda: run_rows([config], jobs=1),
-                 lambda: make_report(results_folder(), "demo")):
+                 lambda: Report.make(results_folder(), "demo")):
         with pytest.raises(UsageError, match="E-CLONE(?s:.*)clone the project and install it"):
             work()
     assert not any((installed / "here").iterdir())
