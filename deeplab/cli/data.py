@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from deeplab.cli.options import DATA_ROOT, say
+from deeplab.cli.options import DATA_FOLDER, DATA_ROOT, say
 
 
 @click.group()
@@ -26,19 +26,17 @@ def miniature(dataset: str, data_root: Path | None) -> None:
 
 @data.command()
 @click.argument("dataset")
-@DATA_ROOT
+@DATA_FOLDER
 @click.option("--from", "archives", type=click.Path(path_type=Path, exists=True, file_okay=False),
               metavar="DIR", help="folder with archives that are already downloaded")
 @click.option("--dry-run", is_flag=True, help="only say what would be fetched")
-def prepare(dataset: str, data_root: Path | None, archives: Path | None, dry_run: bool) -> None:
+def prepare(dataset: str, data_root: Path, archives: Path | None, dry_run: bool) -> None:
     """Download and unpack DATASET: voc, ade20k, cityscapes, context or context59.
 
     Says first what comes from where, and its licence. Can be interrupted and repeated.
     """
     from deeplab.prepare.prepare import announce
     from deeplab.prepare.prepare import prepare as prepare_dataset
-    from deeplab.support.folders import data_folder
-    data_root = data_root or data_folder()
     say(announce(dataset, data_root, archives))
     if not dry_run:
         prepare_dataset(dataset, data_root, archives=archives, say=say)
@@ -46,16 +44,15 @@ def prepare(dataset: str, data_root: Path | None, archives: Path | None, dry_run
 
 @data.command()
 @click.argument("dataset")
-@DATA_ROOT
+@DATA_FOLDER
 @click.option("--part", is_flag=True, help="it is a part of the dataset: do not compare counts")
 @click.option("--manifest", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="keep sizes and checksums here  [default: in the data root]")
-def verify(dataset: str, data_root: Path | None, part: bool, manifest: Path | None) -> None:
+def verify(dataset: str, data_root: Path, part: bool, manifest: Path | None) -> None:
     """Decode every file of DATASET and compare it with the manifest of the first time."""
     from deeplab.prepare.verify import verify as verify_dataset
     from deeplab.support.errors import DataError
-    from deeplab.support.folders import data_folder
-    report = verify_dataset(dataset, data_root or data_folder(), part=part, manifest=manifest)
+    report = verify_dataset(dataset, data_root, part=part, manifest=manifest)
     if report.problems:
         raise DataError(f"E-VERIFY {report}")
     say(report)
@@ -102,10 +99,10 @@ def convert(source: Path, target: Path, colours: Path) -> None:
 
 @data.command()
 @click.argument("dataset")
-@DATA_ROOT
+@DATA_FOLDER
 @click.option("--split", "splits", multiple=True, metavar="SPLIT",
               help="only this split, for example train; may be given more than once")
-def pack(dataset: str, data_root: Path | None, splits: tuple[str, ...]) -> None:
+def pack(dataset: str, data_root: Path, splits: tuple[str, ...]) -> None:
     """Decode DATASET once into a file per split, from which training then reads.
 
     Takes 4 bytes of disk per pixel. Worth it for Cityscapes, whose PNG files take longer to
@@ -117,10 +114,9 @@ def pack(dataset: str, data_root: Path | None, splits: tuple[str, ...]) -> None:
 
     from deeplab.data.catalog import SegmentationDataset, find_root, get_dataset
     from deeplab.prepare.suspect import labelled_splits
-    from deeplab.support.folders import data_folder
     from deeplab.support.plain import printable
     label_set = get_dataset(dataset)
-    root = find_root(label_set, data_root or data_folder())
+    root = find_root(label_set, data_root)
     there, _ = labelled_splits(label_set.layout, root, label_set.split_sizes)
     for split in splits or there:
         samples = SegmentationDataset(label_set, root, split, use_pack=False)

@@ -12,8 +12,7 @@ import click
 
 from deeplab import __version__
 from deeplab.cli.data import data
-from deeplab.cli.options import (AGAIN, DATA_ROOT, RESULTS, option, run_options,
-                                 say)
+from deeplab.cli.options import (AGAIN, DATA_FOLDER, RESULTS_FOLDER, option, run_options, say)
 from deeplab.cli.results import compare, report, status
 from deeplab.cli.rows import rows
 from deeplab.cli.weights import evaluate, predict, weights
@@ -134,14 +133,12 @@ def table(patterns: tuple[str, ...], seeds: tuple[int, ...], jobs: int | None, a
 
 
 @main.command()
-@DATA_ROOT
-@RESULTS
-def doctor(data_root: Path | None, results_root: Path | None) -> None:
+@DATA_FOLDER
+@RESULTS_FOLDER
+def doctor(data_root: Path, results_root: Path) -> None:
     """Whether this machine is ready: versions, devices, datasets, disk."""
     from deeplab.cli.doctor import examine
-    from deeplab.support.folders import data_folder, results_folder
-    findings = list(examine(data_root or data_folder(), results_root or results_folder()))
-    for name, found, do in findings:
+    for name, found, do in [*examine(data_root, results_root)]:
         remedy = f"\n{'':27}do: {do}" if do else ""
         say(f"{'!' if do else ' '} {name:<24} {found}{remedy}")
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from deeplab.runs.parameters import PARAMETERS, option_name
-from deeplab.support.folders import absolute
+from deeplab.support.folders import absolute, data_folder, results_folder
 from deeplab.support.plain import printable
 
 
@@ -50,6 +50,9 @@ def run_options(*without: str) -> Callable:
 
 
 PROFILE, DATA_ROOT, RESULTS = option("profile"), option("data_root"), option("results_root")
+# for commands that read a folder, where those of a run leave it to the run
+DATA_FOLDER = option("data_root", default=data_folder)
+RESULTS_FOLDER = option("results_root", default=results_folder)
 DEVICE = option("device")
 WEIGHTS_PROFILE = click.option("--profile", metavar="NAME",
                                help="size of the network  [default: what the file says, or full]")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from deeplab.cli.options import PROFILE, RESULTS, say
+from deeplab.cli.options import PROFILE, RESULTS_FOLDER, say
 
 WATCH_SECONDS = 5  # between two looks of `deeplab status --watch`
 AT_WORK = ("starting", "running", "pending", "configuring", "completing")
@@ -17,24 +17,21 @@ AT_WORK = ("starting", "running", "pending", "configuring", "completing")
 
 @click.command()
 @PROFILE
-@RESULTS
+@RESULTS_FOLDER
 @click.option("--open", "is_opened", is_flag=True, help="show the page in the browser")
-def report(profile: str, results_root: Path | None, is_opened: bool) -> None:
+def report(profile: str, results_root: Path, is_opened: bool) -> None:
     """Rebuild tables, figures and reports from the results that are there."""
-    from deeplab.profiles import get_profile
     from deeplab.report.paper import PaperReport
     from deeplab.report.report import Report
-    from deeplab.support.folders import results_folder
     from deeplab.support.errors import DataError
-    root, name = results_root or results_folder(), get_profile(profile).name
-    pages = [Report.make(root, name)]
-    if PaperReport.of(profile=name, results_root=str(root)).entries:
-        pages.append(PaperReport.make(root, name))
+    pages = [Report.make(results_root, profile)]
+    if PaperReport.of(profile=profile, results_root=str(results_root)).entries:
+        pages.append(PaperReport.make(results_root, profile))
     for page in pages:
         say(page)
         if is_opened:
             click.launch(page.as_uri())
-    damaged = Report.of(profile=name, results_root=str(root)).damaged
+    damaged = Report.of(profile=profile, results_root=str(results_root)).damaged
     for line in damaged:
         say(line, err=True)
     sys.exit(DataError.exit_code if damaged else 0)
@@ -56,17 +53,16 @@ def compare(first: Path, second: Path) -> None:
 
 @click.command()
 @PROFILE
-@RESULTS
+@RESULTS_FOLDER
 @click.option("--watch", is_flag=True, help="show it again and again, until nothing is at work")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
-def status(profile: str, results_root: Path | None, watch: bool, as_json: bool) -> None:
+def status(profile: str, results_root: Path, watch: bool, as_json: bool) -> None:
     """What runs, where and how far, what waits in SLURM's queue, and what stopped."""
     from deeplab.profiles import get_profile
     from deeplab.support.errors import DataError
-    from deeplab.support.folders import results_folder
-    root, name = results_root or results_folder(), get_profile(profile).name
+    name = get_profile(profile).name
     while True:
-        found = _standings(root, name)
+        found = _standings(results_root, name)
         if watch and not as_json:
             click.clear()  # on a terminal only
         _say_json(found) if as_json else _say_table(found, name)

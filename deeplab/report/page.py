@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from deeplab.profiles import get_profile
 from deeplab.report.html import html_page
-from deeplab.report.results import root_and_profile
 from deeplab.runs.notebook import execute, publish_notebook
+from deeplab.support.errors import unknown
 from deeplab.support.files import atomic_write
-from deeplab.support.folders import PROJECT, check_clone
+from deeplab.support.folders import PROJECT, absolute, check_clone, results_folder
 from deeplab.support.own import refuse_linked, temporary_for
+
+PARAMETERS = ("profile", "results_root")  # of a page's notebook
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,11 @@ class Page:
 
         Raises `UsageError`: E-PARAMETER for a parameter that does not exist, E-PROFILE.
         """
-        root, profile = root_and_profile(given)
+        for name in given:
+            if name not in PARAMETERS:
+                raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
+        profile = get_profile(given.get("profile", "demo")).name
+        root = absolute(given.get("results_root") or results_folder())
         return cls(root, profile, cls.collect(root, profile))
 
     @property

@@ -8,16 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from deeplab.profiles import get_profile
 from deeplab.runs.parameters import command_words
 from deeplab.runs.queue import QueuedJob, ending
 from deeplab.runs.records import (check_facts, check_place, other_command, read_log,
                                   read_published, read_result, run_config)
 from deeplab.runs.result import Standing, standing
 from deeplab.runs.status import Status, problem, read_status, whereabouts
-from deeplab.support.errors import DeeplabError, unknown
+from deeplab.support.errors import DeeplabError
 from deeplab.support.files import atomic_write
-from deeplab.support.folders import absolute, results_folder
 from deeplab.support.plain import cell
 from deeplab.table.paper import load_paper_rows
 from deeplab.table.rows import load_rows, own_rows
@@ -26,20 +24,7 @@ COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", 
            "miou", "num_images", "eval_split", "inference", "steps", "complete", "minutes",
            "parameters", "gmacs", "peak_memory_mb", "device", "threads", "backbone_weights",
            "deviations", "commit", "dirty", "torch")
-PARAMETERS = ("profile", "results_root")  # of a page's notebook
 RUN_FOLDER = re.compile("seed(0|[1-9][0-9]{0,8})", re.ASCII)
-
-
-def root_and_profile(given: Mapping[str, Any]) -> tuple[Path, str]:
-    """The results folder and the profile that the parameters of a page's notebook name.
-
-    Raises `UsageError`: E-PARAMETER for a parameter that does not exist, E-PROFILE.
-    """
-    for name in given:
-        if name not in PARAMETERS:
-            raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
-    profile = get_profile(given.get("profile", "demo")).name
-    return absolute(given.get("results_root") or results_folder()), profile
 
 
 def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
