@@ -1,12 +1,13 @@
 """What the two pages over the runs of a profile share: the runs that count, and their writing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from deeplab.profiles import get_profile
 from deeplab.report.html import html_page
+from deeplab.report.results import collect
 from deeplab.runs.notebook import execute, publish_notebook
 from deeplab.support.errors import unknown
 from deeplab.support.files import atomic_write
@@ -24,8 +25,8 @@ class Page:
     profile: str
     entries: Sequence[Mapping[str, Any]]
 
-    collect: ClassVar[Callable[[Path, str], list[dict[str, Any]]]]
     notebook: ClassVar[str]  # its name
+    of_paper: ClassVar[bool] = False  # whether its rows are those of the paper's tables
     below: ClassVar[str] = ""  # the folder of the profile
 
     @classmethod
@@ -39,7 +40,7 @@ class Page:
                 raise unknown("E-PARAMETER", "parameter", name, PARAMETERS)
         profile = get_profile(given.get("profile", "demo")).name
         root = absolute(given.get("results_root") or results_folder())
-        return cls(root, profile, cls.collect(root, profile))
+        return cls(root, profile, collect(root, profile, of_paper=cls.of_paper))
 
     @property
     def folder(self) -> Path:

@@ -5,13 +5,12 @@ the paper reports and what was measured stand in columns of their own.
 """
 
 import re
-import statistics
 from collections.abc import Iterable, Sequence
 
 from deeplab.report.effects import EFFECTS, Measured
 from deeplab.report.page import Page
 from deeplab.report.report import score_text
-from deeplab.report.results import collect_paper, table_csv
+from deeplab.report.results import table_csv
 from deeplab.support.files import atomic_write
 from deeplab.support.plain import markdown_table
 from deeplab.table.paper import load_paper_rows
@@ -38,7 +37,7 @@ CHANCE = ("The rule was fixed before measuring: *shown* is a mean difference ove
 class PaperReport(Page):
     """The rows of the paper's tables."""
 
-    collect, notebook, below = staticmethod(collect_paper), "paper.ipynb", "paper"
+    notebook, of_paper, below = "paper.ipynb", True, "paper"
 
     def write_tables(self) -> None:
         """Write `table.csv` and `page.md`."""
@@ -91,7 +90,7 @@ class PaperReport(Page):
         return "\n\n".join(parts)
 
     def _score(self, row: PaperRow) -> str:
-        return mean_text(list(self.scores.get(row.row_id, {}).values()))
+        return score_text([*self.scores.get(row.row_id, {}).values()], errors=True)
 
     @property
     def effect_lines(self) -> list[tuple[str, str, str, str]]:
@@ -121,15 +120,3 @@ def same_cell(row_id: str) -> str:
 def reported_text(row: PaperRow) -> str:
     """What the paper reports in a cell, in per cent; a dash for a cell that is not in it."""
     return "—" if row.published_miou is None else f"{row.published_miou:.2f}"
-
-
-def mean_text(scores: Sequence[float]) -> str:
-    """The mean of three or more scores with two standard errors, or each of fewer.
-
-    >>> mean_text([50.0, 51.0, 52.0]), mean_text([50.0]), mean_text([])
-    ('51.00 ± 1.15 (3)', '50.00', '—')
-    """
-    if len(scores) < 3:
-        return score_text(scores)
-    half = 2 * statistics.stdev(scores) / len(scores) ** 0.5
-    return f"{statistics.mean(scores):.2f} ± {half:.2f} ({len(scores)})"

@@ -10,7 +10,7 @@ from typing import Any
 
 from deeplab.report.details import write_row_pages
 from deeplab.report.page import Page
-from deeplab.report.results import collect, published_here, write_table
+from deeplab.report.results import published_here, table_csv
 from deeplab.support.files import atomic_write
 from deeplab.support.plain import markdown, markdown_line
 from deeplab.table.rows import get_row, load_rows
@@ -27,11 +27,13 @@ DATA = {"demo": "miniature twin", "small": "own data, slim network",
 class Report(Page):
     """The table's rows, and rows of the user's own datasets."""
 
-    collect, notebook = staticmethod(collect), "report.ipynb"
+    notebook = "report.ipynb"
 
     def write_tables(self) -> None:
         """Write `table.csv`, `own.csv`, `table.md` and a page for each run."""
-        write_table(self.results_root, self.profile)
+        if any(entry["row_id"] not in load_rows() for entry in self.entries):
+            atomic_write(self.folder / "own.csv", table_csv(self.own))
+        atomic_write(self.folder / "table.csv", table_csv(self.done))
         atomic_write(self.folder / "table.md", self.page + "\n")
         write_row_pages(self.entries)
 
@@ -135,12 +137,17 @@ class Report(Page):
                 if entry["noted"]]
 
 
-def score_text(scores: Sequence[float]) -> str:
+def score_text(scores: Sequence[float], *, errors: bool = False) -> str:
     """The scores of a row's seeds as text: mean ± deviation (count) of three or more, or each.
+
+    With `errors`, two standard errors of the mean stand for the deviation.
 
     >>> score_text([50.0, 51.0]), score_text([50.0, 51.0, 52.0]), score_text([])
     ('50.00 / 51.00', '51.00 ± 1.00 (3)', '—')
+    >>> score_text([50.0, 51.0, 52.0], errors=True)
+    '51.00 ± 1.15 (3)'
     """
     if len(scores) >= MANY:
-        return f"{statistics.mean(scores):.2f} ± {statistics.stdev(scores):.2f} ({len(scores)})"
+        spread = statistics.stdev(scores) * (2 / len(scores) ** 0.5 if errors else 1)
+        return f"{statistics.mean(scores):.2f} ± {spread:.2f} ({len(scores)})"
     return " / ".join(f"{score:.2f}" for score in scores) or "—"

@@ -15,7 +15,6 @@ from deeplab.runs.records import (check_facts, check_place, other_command, read_
 from deeplab.runs.result import Standing, standing
 from deeplab.runs.status import Status, problem, read_status, whereabouts
 from deeplab.support.errors import DeeplabError
-from deeplab.support.files import atomic_write
 from deeplab.support.plain import cell
 from deeplab.table.paper import load_paper_rows
 from deeplab.table.rows import load_rows, own_rows
@@ -27,9 +26,10 @@ COLUMNS = ("row_id", "profile", "seed", "dataset", "backbone", "output_stride", 
 RUN_FOLDER = re.compile("seed(0|[1-9][0-9]{0,8})", re.ASCII)
 
 
-def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
+def collect(results_root: Path, profile: str, *, of_paper: bool = False) -> list[dict[str, Any]]:
     """One entry per row and seed that was started, in the order of the table, then own rows.
 
+    With `of_paper`, of the rows of the paper's tables instead, in their order.
     Each has `row_id`, `seed`, `folder`, `state` ("done", "stale", "incomplete", "unscored",
     "unfinished" or "damaged"), `problem` (what is damaged, in one line), `changed` (what made it
     stale), `noted` (libraries whose patch release differs since) and, if there is a result, its
@@ -37,14 +37,7 @@ def collect(results_root: Path, profile: str) -> list[dict[str, Any]]:
     """
     return [_entry(folder, row_id, seed)
             for row_id, seed, folder in run_folders(results_root, profile)
-            if row_id not in load_paper_rows()]
-
-
-def collect_paper(results_root: Path, profile: str) -> list[dict[str, Any]]:
-    """The same of the rows of the paper's tables, in their order."""
-    return [_entry(folder, row_id, seed)
-            for row_id, seed, folder in run_folders(results_root, profile)
-            if row_id in load_paper_rows()]
+            if (row_id in load_paper_rows()) == of_paper]
 
 
 def published_here(results_root: Path, profile: str) -> dict[str, dict[str, Any]]:
@@ -154,16 +147,3 @@ def table_csv(entries: list[dict[str, Any]]) -> str:
             for entry in entries if entry["state"] == "done"]
     return pandas.DataFrame(done, columns=COLUMNS, dtype=object).to_csv(
         index=False, lineterminator="\n")
-
-
-def write_table(results_root: Path, profile: str) -> Path:
-    """Write `table.csv` of a profile from its results, and `own.csv`; returns the first's path.
-
-    `own.csv` has the rows of the user's own datasets, where such were run.
-    """
-    entries, folder = collect(results_root, profile), results_root / profile
-    own = [entry for entry in entries if entry["row_id"] not in load_rows()]
-    if own:
-        atomic_write(folder / "own.csv", table_csv(own))
-    return atomic_write(folder / "table.csv", table_csv(
-        [entry for entry in entries if entry["row_id"] in load_rows()]))

@@ -17,7 +17,6 @@ from deeplab.report.results import (
     run_command,
     run_folders,
     table_csv,
-    write_table,
 )
 from deeplab.runs import begin, fingerprint, result
 from deeplab.runs.config import RunConfig
@@ -154,14 +153,21 @@ def test_the_command_that_goes_on_is_the_one_that_began(make_run, tmp_path):
     assert run_command(tmp_path / "voc_r50_d8/seed0") == ["run", "voc_r50_d8"]
 
 
+def written_table(root):
+    """The `table.csv` of the report of a profile."""
+    report = Report(root, "demo", collect(root, "demo"))
+    report.write_tables()
+    return (report.folder / "table.csv").read_text()
+
+
 def test_the_table_holds_complete_results_that_fit_and_nothing_else(make_run, tmp_path, mark):
     make_run("voc_r50_d8"), make_run("voc_r50_d16", steps=9), make_run("voc_r101_d8", name=None)
-    lines = [*csv.DictReader(io.StringIO(write_table(tmp_path, "demo").read_text()))]
+    lines = [*csv.DictReader(io.StringIO(written_table(tmp_path)))]
     assert [line["row_id"] for line in lines] == ["voc_r50_d8"]
     assert lines[0]["miou"] == "41.5" and lines[0]["deviations"] == "1 2"
     assert lines[0]["commit"] == "" and tuple(lines[0]) == COLUMNS
     mark["row"] = "9"
-    assert write_table(tmp_path, "demo").read_text() == ",".join(COLUMNS) + "\n"
+    assert written_table(tmp_path) == ",".join(COLUMNS) + "\n"
 
 
 def test_a_comma_in_a_fact_does_not_move_the_columns():

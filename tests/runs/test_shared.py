@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_table import config_of, draw_twins, in_child, quick_rows
 
-from deeplab.report.results import collect, collect_paper
+from deeplab.report.results import collect
 from deeplab.runs.experiment import Experiment
 from deeplab.runs.run_row import run_row
 from deeplab.support.errors import UsageError
@@ -77,7 +77,7 @@ def test_what_is_done_is_left_alone_by_the_same_command(finished):
 
 def test_they_stand_apart_from_the_published_table(finished):
     root = finished.results_root
-    assert [entry["row_id"] for entry in collect_paper(root, "demo")] == [TRAINED, ROW]
+    assert [entry["row_id"] for entry in collect(root, "demo", of_paper=True)] == [TRAINED, ROW]
     assert collect(root, "demo") == []
 
 
