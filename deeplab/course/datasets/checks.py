@@ -9,7 +9,7 @@ from deeplab.course.datasets.new_dataset import (CLASSES, NAME, NOT_ANNOTATED, S
                                                  masks, new_dataset)
 from deeplab.course.exercise import exercise, judged
 from deeplab.data.augment import pad_center
-from deeplab.data.catalog import SegmentationDataset
+from deeplab.data.catalog import SegmentationDataset, get_dataset
 from deeplab.data.labelset import LabelSet, parse_label_set
 from deeplab.support.errors import DataError, UsageError
 from deeplab.support.void import IGNORE_INDEX
@@ -137,6 +137,7 @@ def check_entry(attempt: dict[str, Any]) -> Iterator[str | None]:
         labels = parse_label_set(NAME, attempt, "my_entry")
         found = {split: SegmentationDataset(labels, new_dataset(), split) for split in SPLITS}
     except UsageError as error:
+        yield _counted_raws(attempt)
         yield f"The package refuses the entry: {error.line}"
     except DataError as error:
         yield f"The entry is of the right form, but finds no files: {error.line}"
@@ -147,6 +148,7 @@ def check_entry(attempt: dict[str, Any]) -> Iterator[str | None]:
         if value in labels.raw_values:
             yield (f"{value} is a class in your entry, {labels.classes[labels.label_map[value]]}; "
                    "nobody said what such pixels are: they can neither be learnt nor judged.")
+    yield _counted_raws(attempt)
     for split in SPLITS:
         for index, mask in enumerate(masks(split)):
             yield _value_mistake(labels, np.unique(mask), found[split].samples[index].label)
@@ -163,6 +165,21 @@ def check_entry(attempt: dict[str, Any]) -> Iterator[str | None]:
         extra = {*labels.label_map} - {*CLASSES, NOT_ANNOTATED, UNSURE}
         yield (f"The entry allows {', '.join(map(str, sorted(extra)))}, which nobody has written: "
                "a damaged mask would go unnoticed.")
+    if labels.resize != get_dataset("voc").resize:
+        yield (f"`resize` is {list(labels.resize)}; the text asks for VOC's, which "
+               "`get_dataset(\"voc\").resize` gives.")
+
+
+def _counted_raws(attempt: Any) -> str | None:
+    """What is wrong if the classes of an entry are numbered by their place, from 0 or 1 on."""
+    classes = attempt.get("classes") if isinstance(attempt, dict) else None
+    if not classes or not all(isinstance(one, dict) for one in classes):
+        return None
+    raws = [one.get("raw") for one in classes]
+    if raws not in [list(range(first, first + len(raws))) for first in (0, 1)]:
+        return None
+    return ("You numbered the classes; `raw` is the value that stands for a class in the files, "
+            "which the package then numbers itself.")
 
 
 def _value_mistake(labels: LabelSet, values: np.ndarray, file: str) -> str | None:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from deeplab.course.exercise import exercise, is_near, judged
-from deeplab.course.gpus.shared_loop import (BATCH, STEPS, Loop, all_weights, imitated,
-                                             in_processes, in_this_process, plain_loop, problem,
-                                             source_of)
+from deeplab.course.gpus.shared_loop import (BATCH, STEPS, Loop, all_weights, in_processes,
+                                             in_this_process, plain_loop, problem,
+                                             shared_mistakes, source_of)
 from deeplab.planning.plan import USABLE
 
 IMAGES = 16  # of a batch of the table's rows
@@ -57,6 +57,7 @@ def check_strides(attempt: Callable[..., tuple[int, ...]]) -> Iterator[str | Non
             yield f"Expected four numbers, one for each axis; got {got!r}."
         _, channels, height, width = shape
         image = channels * height * width
+        other = (torch.channels_last, torch.contiguous_format)[is_last]
         last = (((image, height * width, width, 1),
                  "that is the usual order; now the channels of a pixel are neighbours."),
                 ((image, width * channels, channels, 1),
@@ -66,8 +67,13 @@ def check_strides(attempt: Callable[..., tuple[int, ...]]) -> Iterator[str | Non
                  "to the next row there are `width` pixels, not `height`."))
         yield judged(tuple(got), wanted, (
             ([4 * step for step in wanted], "those are bytes; strides count numbers."),
-            *(last if is_last else ())),
-            f"expected {wanted}, got {tuple(got)}.", near=0,
+            *(last if is_last else ()),
+            (torch.empty(shape).contiguous(memory_format=other).stride(),
+             "that is the other order: ask which axis's neighbours lie side by side."),
+            ([step * side for step, side in zip(wanted, shape, strict=True)],
+             "one step along an axis passes the axes within it, not the axis itself.")),
+            f"got {tuple(got)}. How many numbers lie between an element and the next one along "
+            "each axis?", near=0,
             case=f"Shape {shape}, channels_last={is_last}: ")
 
 
@@ -80,12 +86,15 @@ def check_synchronised(attempt: Callable[..., tuple[Tensor, Tensor]]) -> str | N
     whole = halves.flatten(0, 1)
     means, variances = halves.mean(1), halves.var(1, correction=0)
     got = attempt(means.clone(), variances.clone())
-    if not (isinstance(got, tuple) and len(got) == 2):
+    if not (isinstance(got, tuple | list | Tensor) and len(got) == 2):
         return "Expected a pair, the mean and the variance of the whole batch."
     mean, variance = map(torch.as_tensor, got)
     if mean.shape != (3,) or variance.shape != (3,):
         return (f"Expected two vectors (3,), a number for each channel; got {tuple(mean.shape)} "
                 f"and {tuple(variance.shape)}.")
+    wanted = whole.var(0, correction=0)
+    if is_near(mean, wanted, 1e-5) and is_near(variance, whole.mean(0), 1e-5):
+        return "Mean and variance have changed places: the mean comes first."
     mistake = judged(mean, whole.mean(0), (
         (means.sum(0), "That is the sum of the two means; the halves are equal, so halve it."),
         (means[0], "That is the mean of the first half alone."),
@@ -95,10 +104,11 @@ def check_synchronised(attempt: Callable[..., tuple[Tensor, Tensor]]) -> str | N
     if mistake:
         return mistake
     between = (means[0] - means[1]) ** 2
-    wanted = whole.var(0, correction=0)
     return judged(variance, wanted, (
         (variances.mean(0), "You averaged the variances. Two halves that each hardly vary may "
                             "lie far apart, and that distance is missing."),
+        (variances.mean(0) + means.var(0), "`var` divides by n - 1 unless told otherwise: of two "
+         "means that doubles what their distance contributes."),
         (variances.mean(0) + between, "The distance between the means counts too much: each "
                                       "half is only half of it from the middle."),
         ((variances + means**2).mean(0), "That is the mean of the squares. Subtract the square "
@@ -151,8 +161,12 @@ def check_shared_loop(attempt: Loop) -> Iterator[str | None]:
     yield _difference(alone, losses, all_weights(model), "One process alone, rank 0 of 1: ", told)
     found = in_processes([source_of(attempt)])[0]
     yield _processes_failed(found)
+    for rank, one in enumerate(found):
+        if not isinstance(one["losses"], list) or len(one["losses"]) != STEPS:
+            yield (f"Process {rank} returned {one['losses']}; each must return the losses of "
+                   f"{STEPS} steps.")
     yield _not_shared(found)
-    for mistake in _mistakes():
+    for mistake in shared_mistakes():
         yield judged(found[0]["weights"], all_weights(model), [mistake], "", near=CLOSE) or None
     yield _difference(found[0], losses, all_weights(model), "Two processes: ", told)
     if not is_near(found[1]["losses"], losses, CLOSE):
@@ -176,9 +190,10 @@ def _processes_failed(found: list[dict[str, Any]]) -> str | None:
     errors = [report["error"] for report in found if "error" in report]
     own = [error for error in errors if "gloo" not in error]
     if own:
-        return (f"Alone it runs, in two processes it raised {own[0][:150]}. They know torch, "
-                "dist, F, nn, Tensor and DistributedDataParallel; import anything else inside "
-                "your function.")
+        known = (" They know torch, dist, F, nn, Tensor and DistributedDataParallel; import "
+                 "anything else inside your function, and define there what helps it.")
+        return (f"Alone it runs, in two processes it raised {own[0][:150]}."
+                + known * own[0].startswith(("NameError", "ModuleNotFoundError", "ImportError")))
     if errors or not found:
         return ("One process waited in vain for the other. Each collective call, forward and "
                 "backward of DistributedDataParallel too, must be made by both, equally often.")
@@ -198,21 +213,3 @@ def _not_shared(found: list[dict[str, Any]]) -> str | None:
                 "gradients. Wrap the network in DistributedDataParallel, and call the wrapped "
                 "one: the network itself does not know of it.")
     return None
-
-
-def _mistakes() -> Iterator[tuple[Tensor, str]]:
-    """Weights that usual mistakes lead to, and what to say of them."""
-    for is_strided in (True, False):
-        yield (imitated(lambda sums, counts: sum(map(torch.div, sums, counts)) / 2,
-                        is_strided=is_strided),
-               "Each process divides by its own valid pixels: a mean of means. Divide by the "
-               "number in the whole batch, whose labels each process has, and mind that "
-               "DistributedDataParallel takes the mean over the processes, not the sum.")
-        yield (imitated(lambda sums, counts: sum(sums) / sum(counts) / 2, is_strided=is_strided),
-               "The gradients are half as large as they should be: DistributedDataParallel "
-               "divides by the number of processes once more. Multiply your loss by it.")
-        for same in (lambda sums, counts: sums[0] / counts[0],
-                     lambda sums, counts: 2 * sums[0] / sum(counts)):
-            yield (imitated(same, is_strided=is_strided),
-                   "Both processes have the same half of each batch; the other half is never "
-                   "seen.")

@@ -11,7 +11,7 @@ import tempfile
 import textwrap
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,24 @@ def imitated(combined: Callable[[list[Tensor], list[Tensor]], Tensor], *,
         combined(sums, [(label[half] != 255).sum() for half in halves]).backward()
         optimizer.step()
     return all_weights(model)
+
+
+def shared_mistakes() -> Iterator[tuple[Tensor, str]]:
+    """Weights that usual mistakes lead to, and what to say of them."""
+    for is_strided in (True, False):
+        yield (imitated(lambda sums, counts: sum(map(torch.div, sums, counts)) / 2,
+                        is_strided=is_strided),
+               "Each process divides by its own valid pixels: a mean of means. Divide by the "
+               "number in the whole batch, whose labels each process has, and mind that "
+               "DistributedDataParallel takes the mean over the processes, not the sum.")
+        yield (imitated(lambda sums, counts: sum(sums) / sum(counts) / 2, is_strided=is_strided),
+               "The gradients are half as large as they should be: DistributedDataParallel "
+               "divides by the number of processes once more. Multiply your loss by it.")
+        for same in (lambda sums, counts: sums[0] / counts[0],
+                     lambda sums, counts: 2 * sums[0] / sum(counts)):
+            yield (imitated(same, is_strided=is_strided),
+                   "Both processes have the same half of each batch; the other half is never "
+                   "seen.")
 
 
 def all_weights(model: nn.Module) -> Tensor:

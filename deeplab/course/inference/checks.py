@@ -15,7 +15,7 @@ from torch import Tensor
 from deeplab.course.exercise import exercise, is_near, judged
 from deeplab.course.inference import looks
 from deeplab.course.inference.calibration import reliability
-from deeplab.course.inference.trimap import border_band
+from deeplab.course.inference.trimap import border_band, wrong_bands
 from deeplab.course.quick import demo_experiment, trained_demo_model
 from deeplab.data.augment import EvalTransform
 from deeplab.evaluation.inference import Inference, predict, window_slices
@@ -63,7 +63,7 @@ def check_flip(attempt: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) 
     got, plain, mirrored = attempt(predict, image.clone()), predict(image), predict(image.flip(-1))
     if not isinstance(got, Tensor) or got.shape != plain.shape:
         return (f"Expected logits of shape {tuple(plain.shape)}, as predict gives them; got "
-                f"{tuple(got.shape) if isinstance(got, Tensor) else repr(got)}.")
+                f"{tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__}.")
     wanted = (plain + mirrored.flip(-1)) / 2
     return judged(got, wanted, (
         (plain, "That is the plain output alone."),
@@ -71,6 +71,8 @@ def check_flip(attempt: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) 
                                  "adding, or left and right are mixed up."),
         (mirrored.flip(-1), "That is the mirrored view alone; average it with the plain one."),
         (plain + mirrored.flip(-1), "That is the sum; the mean is half of it."),
+        ((plain.softmax(1) + mirrored.flip(-1).softmax(1)) / 2, "You averaged probabilities; "
+         "here the mean is one of logits."),
         ((plain + predict(image.flip(-2)).flip(-2)) / 2,
          "You turned the image upside down. The columns are the last axis."),
         ((plain + plain.flip(-1)) / 2, "The network never saw the mirrored image: flip the "
@@ -98,30 +100,18 @@ def check_band(attempt: Callable[[np.ndarray, int], np.ndarray]) -> Iterator[str
         got, wanted = attempt(label.copy(), width), border_band(label, width)
         if not isinstance(got, np.ndarray) or got.shape != label.shape:
             yield "Expected an array of True and False, of the shape of the label."
+        if (got > 1).any():
+            yield "Give True where a pixel is in the band and False elsewhere, not its class."
         got = got.astype(bool)
         case, surplus = f"{name}, width {width}: ", int((got & ~wanted).sum())
         if (got & (label == IGNORE_INDEX)).any():
             yield case + "void pixels do not count; take them out at the end."
         yield judged(got, wanted, (
             (~wanted, "that is everything but the band."),
-            (_cross(label, width), "you looked along rows and columns only; a pixel whose "
-                                   "diagonal neighbour differs is in the band as well."),
-            *((border_band(label, wrong), f"that is a band of {wrong}.")
-              for wrong in (width - 1, width + 1))),
-            f"{surplus} pixels are too many. Does one edge of the image meet the opposite one?"
+            *wrong_bands(label, width)),
+            f"{surplus} pixels are too many: near them no pixel has another value."
             if surplus else f"{int(wanted.sum() - got.sum())} pixels are missing. Look to both "
             "sides, along rows, columns and diagonals.", case=case)
-
-
-def _cross(label: np.ndarray, width: int) -> np.ndarray:
-    """The band that is found without looking along diagonals."""
-    padded, (rows, columns) = np.pad(label, width, mode="edge"), label.shape
-    found = np.zeros(label.shape, bool)
-    for step in range(-width, width + 1):
-        for down, across in ((step, 0), (0, step)):
-            found |= label != padded[width + down:width + down + rows,
-                                     width + across:width + across + columns]
-    return found & (label != IGNORE_INDEX)
 
 
 @exercise("10.4", "Zero would mean that its probabilities can be believed.")
@@ -172,7 +162,7 @@ def check_looks(attempt: Callable[..., Tensor]) -> Iterator[str | None]:
             got = attempt(model, view.clone(), *looks.SIZE, scales, flip)
             yield _shape_mistake(got, (1, 5, *looks.SIZE))
             good = partial(looks.several_looks, model, view, scales=scales, flip=flip)
-            if is_near(got, good(by_size=True).mean(0, keepdim=True), 1e-4):
+            if is_near(got, good(of_size=looks.VIEW).mean(0, keepdim=True), 1e-4):
                 continue  # rounded sizes serve as well as factors
             yield judged(got, good().mean(0, keepdim=True), looks.mistakes(good, flip),
                          "these are not the mean logits. One look at a time: scale the image, "

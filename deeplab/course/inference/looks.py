@@ -35,26 +35,25 @@ def view() -> Tensor:
 
 
 def several_looks(model: nn.Module, image: Tensor, *, scales: Sequence[float], flip: bool,
-                  resize: Mapping[str, Any] = BILINEAR, by_size: bool = False,
-                  softmax: bool = False, turned_back: bool = True,
-                  first_to: tuple[int, int] | None = None) -> Tensor:
+                  resize: Sequence[Mapping[str, Any]] = (BILINEAR, BILINEAR),
+                  of_size: tuple[int, int] | None = None, softmax: bool = False,
+                  turned_back: bool = True, first_to: tuple[int, int] | None = None) -> Tensor:
     """Logits (looks, K, *SIZE) of the looks that `flip` and `scales` ask for, upsampled.
 
-    The arguments from `resize` on make usual mistakes: another interpolation, probabilities,
+    The arguments from `resize` on make usual mistakes: another interpolation of image or
+    output, scales of another size than the image's (its own, rounded, is as good), probabilities,
     mirrored outputs that are left mirrored, maps that are first resized to something else.
-    Only `by_size`, a rounded size and not a factor, is as good.
     """
     outputs = []
     for scale in scales:
-        size = [int(scale * side) for side in image.shape[-2:]]
-        seen = F.interpolate(image, size if by_size else None, None if by_size else scale,
-                             **resize)
+        size = of_size and [int(scale * side) for side in of_size]
+        seen = F.interpolate(image, size, None if size else scale, **resize[0])
         for is_mirrored in (False, True)[:1 + flip]:
             output = model(seen.flip(-1) if is_mirrored else seen).main
             output = output.flip(-1) if is_mirrored and turned_back else output
             output = output.softmax(1) if softmax else output
             for target in filter(None, (first_to, SIZE)):
-                output = F.interpolate(output, target, **resize)
+                output = F.interpolate(output, target, **resize[1])
             outputs.append(output)
     return torch.cat(outputs)
 
@@ -73,16 +72,24 @@ def mistakes(looks: Callable[..., Tensor], flip: bool) -> Iterator[tuple[Tensor,
                                "tell by how much a look prefers a class.")
     yield (mean(turned_back=False), "a mirrored output is still mirrored; turn it back before "
                                     "it is added.")
+    yield (mean().softmax(1), "you took the softmax at the end. Logits are asked for: they still "
+                              "tell by how much a class is preferred.")
+    yield (2 * mean() if flip else None, "you divided by the number of scales; with flip there are "
+                                         "two looks at each.")
     yield mean(flip=not flip), ("the mirrored looks are missing." if flip else
                                 "with flip=False nothing is mirrored.")
     yield (looks()[1::2].mean(0, keepdim=True) if flip else None,
            "the plain looks are missing: only the mirrored ones are in this mean.")
     yield looks()[-1:], "that is the last look alone; collect them all, then take the mean."
-    yield (mean(resize=BILINEAR | {"align_corners": True}),
+    yield (mean(resize=[BILINEAR | {"align_corners": True}] * 2),
            "`align_corners=True` puts the outermost centres on the rim of the image; the "
            "package, and training, keep False.")
-    yield (mean(resize={"mode": "nearest"}),
-           "that is nearest neighbour; interpolate with mode=\"bilinear\".")
+    nearest = {"mode": "nearest"}
+    for pair in ((nearest, nearest), (nearest, BILINEAR), (BILINEAR, nearest)):
+        yield (mean(resize=pair),
+               "that is nearest neighbour; interpolate with mode=\"bilinear\".")
+    yield (mean(of_size=SIZE), "the image is scaled from its own size; (height, width) is what the "
+                               "answers are brought to.")
     yield (mean(first_to=MAP), "you brought all maps to the size of one of them first. Each goes "
                                "straight to (height, width): two interpolations blur more.")
     yield (mean(first_to=VIEW), "each output was first brought to the size of what the network "

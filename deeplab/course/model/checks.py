@@ -36,7 +36,7 @@ def check_full_size_logits(attempt: Callable[[DeepLabV3, Tensor], Tensor]) -> st
     if called:
         return "That calls the network, `model(image)`. Call its parts one after the other."
     if not isinstance(got, Tensor):
-        return f"Expected logits (2, 5, 49, 65); got {got!r}."
+        return f"Expected a tensor of logits (2, 5, 49, 65); got {type(got).__name__}."
     if got.shape == logits.shape:
         return (f"{tuple(got.shape)} is one score per cell. Upsample to the image's height and "
                 "width, bilinearly.")
@@ -129,12 +129,18 @@ def check_profile(attempt: Callable[[nn.Module, Tensor], dict[str, int]]) -> Ite
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model, image = Odd().train(), torch.randn(3, 3, 15, 20)
+    model.body[1].eval()  # frozen, as one that is fine-tuned may be
+    modes = [layer.training for layer in model.modules()]
     before = {key: value.clone() for key, value in model.state_dict().items()}
     found = calls(model, image)
     wanted = counted(found)
     got = attempt(model, image.clone())
     if not isinstance(got, dict):
-        yield f"Expected a dictionary, name: multiply-adds; got {got!r}."
+        yield f"Expected a dictionary, name: multiply-adds; got {type(got).__name__}."
+    foreign = [key for key in got if key not in dict(model.named_modules())]
+    if foreign and len(foreign) == len(got):
+        key = foreign[0] if isinstance(foreign[0], str) else type(foreign[0]).__name__
+        yield f"{key} is no layer's name. The keys are those that named_modules() gives."
     for name in wanted:
         if name not in got:
             yield (f"{name} is missing: {type(model.get_submodule(name)).__name__}"
@@ -152,9 +158,14 @@ def check_profile(attempt: Callable[[nn.Module, Tensor], dict[str, int]]) -> Ite
         yield "The pass has changed the running statistics of BatchNorm. Measure in eval mode."
     if not model.training:
         yield "The network was in training mode and now is not. Put it back."
+    if [layer.training for layer in model.modules()] != modes:
+        yield ("One BatchNorm was frozen, in eval mode within a network that trains, and is so no "
+               "more: `train()` reaches every layer. Note the mode of each, and put it back.")
+    wrong = next((name for name in wanted if got[name] != wanted[name]), None)
     yield judged(list(got.values()), list(wanted.values()), (
         (list(counts.values()), sentence) for counts, sentence in wrong_counts(found, len(image))),
-        f"{got} should be {wanted}." if list(got) == list(wanted) else
+        f"{wrong}: {got[wrong]:,} are not what one image needs there. How many numbers come out, "
+        "and how many products does each of them sum?" if wrong else
         f"Expected the order of the calls, {list(wanted)}; got {list(got)}.", near=0)
     with torch.random.fork_rng(devices=[]):
         stages = DeepLabV3(num_classes=5, depth=50, output_stride=16, atrous_rates=(1, 2, 3),

@@ -1,7 +1,7 @@
 """A network with everything that a counter of multiply-adds has to get right, and such a counter.
 
 It has a stride, a rate, groups, a layer that is called twice, one that is never called, one that
-is no convolution, and a BatchNorm that must not learn from being counted.
+is no convolution, and two BatchNorms that must not learn from being counted.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,14 +21,14 @@ class Odd(nn.Module):
         self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False)
         self.body = nn.Sequential(nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=4),
                                   nn.BatchNorm2d(8), nn.ReLU())
-        self.shared = nn.Conv2d(8, 8, 1)
+        self.shared, self.norm = nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)
         self.unused = nn.Conv2d(8, 8, 1)
         self.head = nn.Linear(8, 5)
 
     def forward(self, image: Tensor) -> Tensor:
         """Scores of 5 classes for each image."""
         x = self.body(self.stem(image))
-        x = self.shared(self.shared(x))
+        x = self.norm(self.shared(self.shared(x)))
         return self.head(x.mean((2, 3)))
 
 
@@ -54,14 +54,15 @@ def calls(model: nn.Module, image: Tensor) -> list[Call]:
         return lambda layer, inputs, output: found.append(
             Call(name, layer, inputs[0].shape, output.shape))
 
-    was_training = model.training
+    modes = {layer: layer.training for layer in model.modules()}
     hooks = [layer.register_forward_hook(noting(name)) for name, layer in model.named_modules()
              if isinstance(layer, nn.Conv2d | nn.Linear)]
     try:
         with torch.no_grad():
             model.eval()(image)
     finally:
-        model.train(was_training)
+        for layer, is_training in modes.items():
+            layer.training = is_training
         for hook in hooks:
             hook.remove()
     return found

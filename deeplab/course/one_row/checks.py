@@ -103,7 +103,7 @@ def check_kept(attempt: Callable[[str, int], list[dict[str, Any]]]) -> str | Non
     return None
 
 
-@exercise("11.4", "Killed three times, and not a bit is different.")
+@exercise("11.4", "Killed five times, and not a bit is different.")
 def check_resumable(attempt: Run) -> Iterator[str | None]:
     """Kill `attempt(folder, model, images, labels, steps)`, call it again, and compare.
 
@@ -113,7 +113,11 @@ def check_resumable(attempt: Run) -> Iterator[str | None]:
     wanted = outcome(lambda folder, *given: plain_run(*given), Path(), STEPS)
     with tempfile.TemporaryDirectory() as name:
         whole = outcome(attempt, Path(name), STEPS)
-        yield _other_run(whole, wanted, "Never killed: ")
+        mistake = _other_run(whole, wanted, "Never killed: ")
+        if mistake and "the losses are others" in mistake:
+            yield ("Never killed, it has other losses than `plain_run`. Keep its loop as it is and "
+                   "seed nothing: the random numbers began before your function was called.")
+        yield mistake
         again = outcome(attempt, Path(name), STEPS)
         if again["forwards"]:
             yield ("A run that is done was called once more, and trained again: it should only "
@@ -129,15 +133,21 @@ def check_resumable(attempt: Run) -> Iterator[str | None]:
                    "under the name of a whole one. Write under another name, then rename it "
                    "with `os.replace`.")
             return
+        if first["losses"] is not None and kill.rename:
+            continue  # it renames nothing: another way to keep whole files
         if first["losses"] is not None:
             yield (f"It was to be killed in its save number {kill.save}, and made fewer. Save with "
                    "`torch.save` after each step.")
         done = first["forwards"] + second["forwards"]
-        yield _other_run(second, wanted, f"{kill.words}, called again: ")
+        mistake = _other_run(second, wanted, f"{kill.words}, called again: ")
+        if mistake and whole["saves"] > STEPS + 1:
+            mistake += (" You write several files a step, which a kill between them leaves at "
+                        "different steps: put all that belongs to a step into one.")
+        yield mistake
         if done > STEPS + 1:
             yield (f"{kill.words}, it did {done - STEPS} steps a second time; at most one is "
                    "needed. Save after each step, and keep the last whole file until the next "
-                   "one is whole.")
+                   "one is whole and has its name: `os.replace` needs no gap between.")
 
 
 def _other_run(got: Mapping[str, Any], wanted: Mapping[str, Any], case: str) -> str | None:
@@ -152,7 +162,7 @@ def _other_run(got: Mapping[str, Any], wanted: Mapping[str, Any], case: str) -> 
         return case + _forgotten(losses, whole)
     if not torch.equal(got["weights"], wanted["weights"]):
         return (f"{case}the losses are right, and the weights or the running statistics of "
-                "BatchNorm are not. A run that is done must load them too.")
+                "BatchNorm are not. Load both from a checkpoint, also where no step is left.")
     return None
 
 

@@ -6,6 +6,7 @@ accident, raised within a step or while a checkpoint is half written.
 
 import contextlib
 import io
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,16 +30,22 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Kill:
-    """A process's end: in its forward pass number `forward`, or in its `save`, both from 1."""
+    """A process's end: in its forward pass number `forward`, in its `save`, or before its `rename`.
+
+    All are counted from 1.
+    """
 
     forward: int = 0
     save: int = 0
+    rename: int = 0
     words: str = ""
 
 
 KILLS = (Kill(forward=4, words="Killed within its step 4"),
          Kill(save=3, words="Killed while it wrote its third file"),
-         Kill(save=1, words="Killed while it wrote its first file"))
+         Kill(save=4, words="Killed while it wrote its fourth file"),
+         Kill(save=1, words="Killed while it wrote its first file"),
+         Kill(rename=3, words="Killed before it renamed its third file"))
 
 
 def plain_run(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
@@ -68,9 +75,9 @@ def problem() -> tuple[nn.Module, Tensor, Tensor]:
 
 
 @contextlib.contextmanager
-def killed(model: nn.Module, kill: Kill) -> Iterator[list[int]]:
-    """Raise `Killed` inside when `kill` says; the list has an entry for each forward pass."""
-    forwards, saves, save = [], [], torch.save
+def killed(model: nn.Module, kill: Kill) -> Iterator[tuple[list[int], list[int]]]:
+    """Raise `Killed` inside when `kill` says; lists with an entry for each forward pass, save."""
+    forwards, saves, renames, save = [], [], [], torch.save
 
     def count(module: nn.Module, inputs: Any) -> None:
         forwards.append(1)
@@ -91,28 +98,39 @@ def killed(model: nn.Module, kill: Kill) -> Iterator[list[int]]:
             atomic_write(Path(file), part)
         raise Killed
 
+    def before(rename: Callable[..., None]) -> Callable[..., None]:
+        def renamed(*names: Any, **settings: Any) -> None:
+            renames.append(1)
+            if len(renames) == kill.rename:
+                raise Killed
+            rename(*names, **settings)
+        return renamed
+
     handle = model.register_forward_pre_hook(count)
-    with mock.patch.object(torch, "save", half):
+    with (mock.patch.object(torch, "save", half),
+          mock.patch.object(os, "rename", before(os.rename)),
+          mock.patch.object(os, "replace", before(os.replace))):
         try:
-            yield forwards
+            yield forwards, saves
         finally:
             handle.remove()
 
 
 def outcome(run: Run, folder: Path, steps: int, kill: Kill = Kill()) -> dict[str, Any]:
-    """One process: what `run` returns (None if it was killed), its weights and forward passes.
+    """One process: what `run` returns (None if it was killed), its weights, forward passes, saves.
 
     The random state is afterwards what it was.
     """
     with torch.random.fork_rng(devices=[]):
         model, images, labels = problem()
-        with killed(model, kill) as forwards:
+        with killed(model, kill) as (forwards, saves):
             try:
                 losses = run(folder, model, images, labels, steps)
             except Killed:
                 losses = None
-        return {"losses": losses, "forwards": len(forwards), "weights": torch.cat(
-            [value.double().flatten() for value in model.state_dict().values()])}
+        return {"losses": losses, "forwards": len(forwards), "saves": len(saves),
+                "weights": torch.cat([
+                    value.double().flatten() for value in model.state_dict().values()])}
 
 
 def resumed(run: Run, kill: Kill) -> tuple[dict[str, Any], dict[str, Any]]:

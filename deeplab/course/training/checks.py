@@ -71,11 +71,21 @@ def check_mean_loss(attempt: Callable[[Tensor, Tensor], Tensor]) -> Iterator[str
         (sum(means) / len(means), "That is the mean of the images' means. The first image is "
          "mostly void; its few pixels would weigh more than those of the second."),
         (F.cross_entropy(logits, torch.where(counted, label, 0)), "Void went in as class 0: "
-         "the network would be taught that borders are background.")),
-        f"Expected {wanted.item():.4f}, got {float(got):.4f}.", near=1e-5)
-    empty = float(attempt(logits.clone(), torch.full_like(label, IGNORE_INDEX)))
-    yield judged(empty, 0, (), f"A batch that is all void gives {empty}: that is 0 / 0, and one "
+         "the network would be taught that borders are background."),
+        (F.cross_entropy(logits, label.clamp(max=3)), "Void went in as the last class: the "
+         "network would be taught that borders are of it."),
+        (F.cross_entropy(logits.softmax(1), label, ignore_index=IGNORE_INDEX), "You took the "
+         "softmax first; cross-entropy takes logits, and does that itself.")),
+        f"Expected {wanted.item():.4f}, got {float(got):.4f}: the pixels that count, "
+        f"{int(counted.sum())} of {counted.numel()}, add their losses, and so many divide them.",
+        near=1e-5)
+    empty = attempt(logits.clone().requires_grad_(), torch.full_like(label, IGNORE_INDEX))
+    number = float(torch.as_tensor(empty).detach())
+    yield judged(number, 0, (), f"A batch that is all void gives {number}: that is 0 / 0, and one "
                  "such step turns every weight into NaN. Let it be 0.", near=0)
+    if not isinstance(empty, Tensor) or not empty.requires_grad:
+        yield ("A batch that is all void gives 0, but not one that backward() can go through: the "
+               "training would end there. Let the same lines make that 0.")
 
 
 @exercise("8.3", "That is all there is to eval mode: these two replace the batch's own.")
@@ -134,15 +144,22 @@ def check_training(attempt: Callable[[nn.Module, Batches, float], Curves]) -> It
     """Compare the weights after `attempt(model, batches, base_lr)` with those of a sound loop."""
     model, batches, base_lr = *_small_task(), 0.05
 
+    in_training = []  # whether each pass without gradients was in training mode
+
     def outcome(train: Callable, **options: object) -> tuple[Tensor, object]:
         network = copy.deepcopy(model)
+        network.register_forward_pre_hook(
+            lambda module, _: None if torch.is_grad_enabled() else in_training.append(
+                module.training))
         given = [(image.clone(), label.clone()) for image, label in batches]
         curves = train(network, given, base_lr, **options)
         return torch.cat([value.flatten().double() for value in network.state_dict().values()
                           if value.is_floating_point()]), curves
 
     wanted, (losses, scores) = outcome(mended_training)
+    in_training.clear()
     got, curves = outcome(attempt)
+    scored_in_training = any(in_training)
     untrained, _ = outcome(lambda *given: ([], []))
     if torch.equal(got, untrained):
         yield "The model is as it was. Train the one that you are given, in place."
@@ -150,12 +167,17 @@ def check_training(attempt: Callable[[nn.Module, Batches, float], Curves]) -> It
         for left in combinations(BUGS, count):
             if torch.allclose(got, outcome(mended_training, bugs=frozenset(left))[0], atol=1e-5):
                 yield f"{len(BUGS) - count} of 3 mended. {SYMPTOMS[left[0]]}"
+    if scored_in_training:
+        yield ("Scores are still to be taken in eval mode. Go back to training mode after them.")
     if not torch.allclose(got, wanted, atol=1e-5):
         yield ("The weights are neither those of a sound loop nor of one with some of the bugs. "
                "Change as little as you can: rate, momentum, upsampling and the order of the "
                "steps were right.")
     if not isinstance(curves, tuple) or len(curves) != 2:
         yield "The training is sound. Return a pair, losses and scores, as the broken loop does."
+    if any(isinstance(loss, Tensor) for loss in curves[0]):
+        yield ("The training is sound, but its losses are tensors, and each keeps the graph of its "
+               "step. Append `loss.item()`.")
     yield judged(list(curves[0]), losses, (), "The training is sound; its losses are not those "
                  "before each step.", near=1e-4)
     yield judged(list(curves[1]), scores, (), "The training is sound; its scores are not those of "

@@ -78,7 +78,8 @@ def check_verdict(attempt: Callable[[Mapping[str, Any]], str]) -> str | None:
         ("voc_r50_d8", 0.3, "full", True, "reproduced", ""),
         ("voc_r50_d8", 0.5, "full", True, "reproduced", "A difference as large as the tolerance "
          "is still within it."),
-        ("voc_r50_d8", -0.7, "full", True, "not reproduced", "Too low is as far off as too high."),
+        ("voc_r50_d8", -0.7, "full", True, "not reproduced", "Too low is as far off as too high; "
+         "and scores are in per cent and tolerances in points, so that nothing is divided."),
         ("voc_r50_d8", 0.9, "full", True, "not reproduced", "Better by more than the tolerance is "
          "another result, too."),
         ("ade20k_r50_d8", -0.7, "full", True, "reproduced", "Each label set has its tolerance."),

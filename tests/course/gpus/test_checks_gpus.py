@@ -2,6 +2,7 @@
 
 import linecache
 import math
+import operator
 
 import pytest
 import torch
@@ -57,7 +58,10 @@ def test_the_strides_of_pytorch_are_correct():
     (lambda shape, is_last: tuple(sorted(strides(shape, is_last), reverse=True)), "wrong places"),
     (lambda shape, is_last: strides((shape[0], shape[1], shape[3], shape[2]), is_last)
      if is_last else strides(shape, False), "not `height`"),
-    (lambda shape, is_last: strides(shape, True), "expected (105, 35, 7, 1)"),
+    (lambda shape, is_last: strides(shape, True), "the other order"),
+    (lambda shape, is_last: tuple(map(operator.mul, strides(shape, is_last), shape)),
+     "not the axis itself"),
+    (lambda shape, is_last: (1, 2, 3, 4), "got (1, 2, 3, 4). How many numbers"),
     (lambda shape, is_last: strides(shape, is_last)[:3], "Expected four"),
     (lambda shape, is_last: None, "got None"),
 ])
@@ -71,8 +75,10 @@ def synchronised(means, variances):
     return mean, (variances + means**2).mean(0) - mean**2
 
 
-def test_variance_within_and_between_is_correct():
-    assert checks.check_synchronised(synchronised).startswith("Exercise 9.3: correct.")
+@pytest.mark.parametrize("pair", [tuple, list, torch.stack])
+def test_variance_within_and_between_is_correct(pair):
+    assert checks.check_synchronised(lambda *given: pair(synchronised(*given))).startswith(
+        "Exercise 9.3: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [
@@ -88,6 +94,9 @@ def test_variance_within_and_between_is_correct():
     (lambda means, variances: (means.mean(0), synchronised(means, variances)[1] ** 0.5),
      "That is the deviation"),
     (lambda means, variances: (means.mean(0), variances[0]), "It has two parts"),
+    (lambda means, variances: (means.mean(0), variances.mean(0) + means.var(0)),
+     "`var` divides by n - 1"),
+    (lambda means, variances: synchronised(means, variances)[::-1], "have changed places"),
     (lambda means, variances: (means[2], variances[2]), "raised IndexError"),
     (lambda means, variances: (means.mean(), variances.mean()), "Expected two vectors"),
     (lambda means, variances: means.mean(0), "Expected a pair"),

@@ -83,6 +83,20 @@ def rolled(label, width):
     return np.any(found, 0) & (label != 255)
 
 
+def framed(label, width):
+    """The label is padded with zeros."""
+    return band(np.pad(label, width), width)[width:-width, width:-width]
+
+
+def not_beside_void(label, width):
+    """As if void were no value."""
+    known = np.where(label == 255, 0, label).astype(np.uint8)
+    other = np.where(label == 255, 99, label).astype(np.uint8)
+    square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    highest = cv2.dilate(known, square)
+    return (highest != cv2.erode(other, square)) & (label != 255)
+
+
 def one_sided(label, width):
     return (cv2.dilate(label, np.ones((2 * width + 1, 2 * width + 1), np.uint8)) != label) & (
         label != 255)
@@ -100,7 +114,11 @@ def test_a_band_on_both_sides_without_void_is_correct():
     (lambda label, width: band(label, width + 1), "a band of 2"),
     (cross, "rows and columns only"),
     (one_sided, "pixels are missing"),
-    (rolled, "too many"),
+    (rolled, "meets the opposite one"),
+    (framed, "the frame of the image"),
+    (not_beside_void, "255 is another value too"),
+    (lambda label, width: np.where(band(label, width), label, 0), "not its class"),
+    (lambda label, width: np.ones(label.shape, bool) & (label != 255), "pixels are too many"),
     (lambda label, width: int(band(label, width).sum()), "Expected an array"),
 ])
 def test_a_wrong_band_is_told_what_is_wrong(mistake, message):
@@ -155,7 +173,8 @@ def many_looks(model, image, height, width, scales, flip):
 
 def many_sizes(model, image, height, width, scales, flip):
     """As good: the rounded size of a view, not a factor."""
-    return looks.several_looks(model, image, scales=scales, flip=flip, by_size=True).mean(
+    return looks.several_looks(model, image, scales=scales, flip=flip,
+                               of_size=looks.VIEW).mean(
         0, keepdim=True) if (height, width) == looks.SIZE else many_looks(
             model, image, height, width, scales, flip)
 
@@ -180,8 +199,10 @@ def without(part):
 @pytest.mark.parametrize(("mistake", "message"), [
     (wrong(softmax=True), "averaged probabilities"),
     (wrong(turned_back=False), "still mirrored"),
-    (wrong(resize={"mode": "bilinear", "align_corners": True}), "align_corners=True"),
-    (wrong(resize={"mode": "nearest"}), "nearest neighbour"),
+    (wrong(resize=[{"mode": "bilinear", "align_corners": True}] * 2), "align_corners=True"),
+    (wrong(resize=[{"mode": "nearest"}] * 2), "nearest neighbour"),
+    (wrong(resize=[{"mode": "nearest"}, looks.BILINEAR]), "nearest neighbour"),
+    (wrong(of_size=looks.SIZE), "scaled from its own size"),
     (wrong(first_to=looks.MAP), "size of one of them"),
     (wrong(first_to=looks.VIEW), "what the network sees; go straight"),
     (without(lambda each: each.sum(0, keepdim=True)), "that is the sum"),

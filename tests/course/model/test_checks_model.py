@@ -106,9 +106,9 @@ def test_a_check_leaves_the_random_state_alone():
     assert torch.equal(before, torch.get_rng_state())
 
 
-def profile(model, image, *, kinds=(nn.Conv2d, nn.Linear), remove=True, evaluate=True, back=True,
+def profile(model, image, *, kinds=(nn.Conv2d, nn.Linear), remove=True, evaluate=True, back="each",
             add=True, macs=None, children=False, also_unused=False):
-    found, hooks, was_training = {}, [], model.training
+    found, hooks, modes = {}, [], {layer: layer.training for layer in model.modules()}
 
     def note(name):
         def hook(layer, inputs, output):
@@ -123,7 +123,10 @@ def profile(model, image, *, kinds=(nn.Conv2d, nn.Linear), remove=True, evaluate
                 found[name] = 0
     with torch.no_grad():
         (model.eval() if evaluate else model)(image)
-    model.train(was_training and back)
+    for layer in model.modules() if back == "each" else ():
+        layer.training = modes[layer]
+    if back == "whole":
+        model.train(modes[model])
     for hook in hooks if remove else ():
         hook.remove()
     return found
@@ -153,7 +156,8 @@ def test_the_odd_network_is_counted_by_hand():
     ({"kinds": (nn.Conv2d, nn.Linear, nn.BatchNorm2d)}, "neither a Conv2d nor a Linear"),
     ({"remove": False}, "remove() it"),
     ({"evaluate": False}, "Measure in eval mode"),
-    ({"back": False}, "Put it back"),
+    ({"back": ""}, "Put it back"),
+    ({"back": "whole"}, "One BatchNorm was frozen"),
     ({"add": False}, "called twice"),
     ({"macs": lambda layer, x, y: y.numel() * layer.weight[0].numel()}, "whole batch of 3"),
     ({"macs": lambda layer, x, y: 2 * own_macs(layer, x, y)}, "flops"),
@@ -161,7 +165,7 @@ def test_the_odd_network_is_counted_by_hand():
     ({"macs": lambda layer, x, y: own_macs(layer, x, y) // y[0, 0].numel() * x[0, 0].numel()},
      "cells that come out"),
     ({"macs": lambda layer, x, y: layer.weight.numel()}, "These are weights"),
-    ({"macs": lambda layer, x, y: own_macs(layer, x, y) + 1}, "should be"),
+    ({"macs": lambda layer, x, y: own_macs(layer, x, y) + 1}, "stem: 17,281 are not what one"),
     ({"macs": lambda layer, x, y: layer.bias.numel()}, "raised AttributeError"),
 ])
 def test_a_wrong_profiler_is_told_what_is_wrong(options, message):
@@ -171,6 +175,8 @@ def test_a_wrong_profiler_is_told_what_is_wrong(options, message):
 
 @pytest.mark.parametrize(("mistake", "message"), [
     (lambda model, image: None, "Expected a dictionary"),
+    (lambda model, image: {model.stem: 1}, "Conv2d is no layer's name"),
+    (lambda model, image: {"Conv2d": 1, "Linear": 2}, "Conv2d is no layer's name"),
     (lambda model, image: dict(reversed(profile(model, image).items())), "order of the calls"),
     (lambda model, image: profile(model, image) if isinstance(model, Odd) else {},
      "not a DeepLabV3"),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from unittest import mock
 
 import pytest
 import torch
@@ -118,6 +119,35 @@ def resumable(forgotten=(), *, whole_files=True, every=1, again=False):
     return run
 
 
+def seeded(folder, model, images, labels, steps):
+    torch.manual_seed(0)
+    return resumable()(folder, model, images, labels, steps)
+
+
+def removed_first(folder, model, images, labels, steps):
+    """The last whole file is removed before the next one has its name."""
+    with mock.patch.object(os, "replace", lambda part, whole: (
+            whole.unlink(missing_ok=True), os.rename(part, whole))):
+        return resumable()(folder, model, images, labels, steps)
+
+
+def in_two_files(folder, model, images, labels, steps):
+    """The random numbers have a file of their own, written before that of the weights."""
+    save, numbers, set_state = torch.save, folder / "numbers.pt", torch.set_rng_state
+
+    def both(content, file):
+        save(content["numbers"], folder / "numbers.part")
+        os.replace(folder / "numbers.part", numbers)
+        save(content, file)
+
+    def from_file(state):
+        set_state(torch.load(numbers, weights_only=True))
+
+    with (mock.patch.object(torch, "save", both),
+          mock.patch.object(torch, "set_rng_state", from_file)):
+        return resumable()(folder, model, images, labels, steps)
+
+
 def test_a_run_that_goes_on_from_whole_files_is_correct():
     assert checks.check_resumable(resumable()).startswith("Exercise 11.4: correct.")
 
@@ -127,7 +157,10 @@ def test_a_run_that_goes_on_from_whole_files_is_correct():
     (resumable(["numbers"]), "random numbers began anew after step 3"),
     (resumable(["momenta", "numbers"]), "from step 4 on the losses are others"),
     (resumable(["losses"]), "trained again"),
-    (resumable(["running"]), "A run that is done must load them too"),
+    (resumable(["running"]), "also where no step is left"),
+    (seeded, "seed nothing"),
+    (removed_first, "steps a second time"),
+    (in_two_files, "put all that belongs to a step into one"),
     (resumable(["statistics"]), "running statistics of BatchNorm"),
     (resumable(whole_files=False), "Half a file lies"),
     (resumable(every=2), "steps a second time"),

@@ -59,6 +59,12 @@ def test_the_mean_over_valid_pixels_is_correct():
     (lambda logits, label: each_image(logits, label).mean(), "images' means"),
     (lambda logits, label: F.cross_entropy(logits, label % 255), "as class 0"),
     (lambda logits, label: F.cross_entropy(logits, label, ignore_index=255), "0 / 0"),
+    (lambda logits, label: F.cross_entropy(logits, label.clamp(max=3)), "as the last class"),
+    (lambda logits, label: mean_loss(logits.softmax(1), label), "took the softmax first"),
+    (lambda logits, label: mean_loss(logits, label) if (label != 255).any() else 0,
+     "backward() can go through"),
+    (lambda logits, label: mean_loss(logits, label) if (label != 255).any() else torch.tensor(0.0),
+     "backward() can go through"),
     (lambda logits, label: 2 * mean_loss(logits, label), "Expected"),
     (each_image, "Expected one number"),
     (lambda logits, label: mean_loss(logits, label).item(), "left PyTorch's graph"),
@@ -111,6 +117,14 @@ def a_copy(model, *given):
     return mended_training(copy.deepcopy(model), *given)
 
 
+def never_eval(model, batches, base_lr):
+    """The line `model.eval()` was deleted, and with it the bug of the mode."""
+    model.eval = lambda: model
+    curves = mended_training(model, batches, base_lr)
+    del model.eval
+    return curves
+
+
 def trained_again(model, batches, base_lr):
     """Sound in another spelling: the mode is set in every step, the gradients after the update."""
     optimizer = torch.optim.SGD(model.parameters(), lr=base_lr, momentum=0.9)
@@ -152,6 +166,8 @@ def test_the_loop_that_is_shown_has_all_three_bugs():
     (with_bugs("mode"), "2 of 3 mended. From step 6 on"),
     (with_bugs("void"), "2 of 3 mended. A network that knows"),
     (half_the_rate, "neither those of a sound loop"),
+    (never_eval, "Scores are still to be taken in eval mode"),
+    (lambda *given: ([torch.tensor(loss) for loss in sound(*given)[0]], []), "`loss.item()`"),
     (a_copy, "The model is as it was"),
     (lambda *given: sound(*given)[0], "Return a pair"),
     (lambda *given: sound(*given)[::-1], "losses are not those"),
