@@ -49,11 +49,14 @@ class OwnKernel(AsyncKernelManager):
             if not await self.is_alive():
                 await self.provisioner.wait()  # forgets it, so that nothing is sent to it
         await super().shutdown_kernel(now=now, restart=restart)
+        if not restart:
+            self._said.close()
 
     async def cleanup_resources(self, restart: bool = False) -> None:
         """Free what a kernel held that has ended; nbclient asks one that died for nothing else."""
         if not self.shutting_down:
             self._pass_on()
+            self._said.close()
         await super().cleanup_resources(restart=restart)
 
     def _pass_on(self) -> None:

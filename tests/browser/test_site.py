@@ -147,11 +147,11 @@ def test_the_mixer_answers_keys_and_buttons(html, light):
     assert f"all branches on: {scores[31]:.1f} %" in said(page)
     page.locator(".explorer-buttons button").first.focus()
     spent = [press(page, key) for key in "121245"]
-    assert f"without rate 3, image: {scores[7]:.1f} %" in said(page)
+    assert f"without rate 3, image-level: {scores[7]:.1f} %" in said(page)
     page.keyboard.press("4")
-    assert f"without image: {scores[15]:.1f} % mIoU" in said(page)
+    assert f"without image-level: {scores[15]:.1f} % mIoU" in said(page)
     page.get_by_role("button", name="rate 2").click()
-    assert f"without rate 2, image: {scores[11]:.1f} %" in said(page)
+    assert f"without rate 2, image-level: {scores[11]:.1f} %" in said(page)
     assert page.get_by_role("button", name="rate 2").get_attribute("aria-pressed") == "false"
     page.get_by_label("14").check()
     assert f"{content['images'][1]['miou'][11]:.1f} %" in said(page)

@@ -45,7 +45,8 @@ def test_the_halves_of_fig_3_have_taps_equally_far_apart():
 def test_the_opening_names_pixels_and_rates():
     fig = figures.opening()
     titles = [axes.get_title("center") for axes in fig.axes]
-    assert titles[4] == "block 7: 256 px\nrate 1" and titles[9] == "block 7: 16 px\nrate 16"
+    assert titles[2] == "block 5: 64 px\nrate 1, 9 of 9 taps"
+    assert titles[9] == "block 7: 16 px\nrate 16, 2 of 9 taps"
     assert png(fig)
 
 
