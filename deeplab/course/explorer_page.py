@@ -35,11 +35,13 @@ def explorer_page(lesson: str, name: str, image: np.ndarray, **content: Any) -> 
 
 
 def show_frame(page: str, *, title: str, height: int) -> None:
-    """Display a page in a sandboxed frame, `height` screen pixels high.
+    """Display a page in a sandboxed frame, `height` screen pixels high, and a line below it.
 
-    It is not trusted, and so not shown, when a saved notebook is opened again.
+    The frame is not trusted, and so not shown, when a saved notebook is opened again; the line is.
     """
-    from IPython.display import display
+    from IPython.display import Markdown, display
     frame = (f'<iframe sandbox="allow-scripts" title="{title}" srcdoc="{html.escape(page)}" '
              f'style="width: 100%; height: {height}px; border: 0"></iframe>')
     display({"text/html": frame, "text/plain": f"the {title}"}, raw=True)
+    display(Markdown(f"*The {title} can be moved until the notebook is closed; run the cell again "
+                     "when nothing stands above this line.*"))

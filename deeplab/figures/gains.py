@@ -26,8 +26,8 @@ def effect_plot(effects: Sequence[Measured]) -> Figure:
         axes.plot(one.effect.reported, place, "D", color="black", markerfacecolor="white")
         axes.errorbar(one.mean, place, xerr=one.half_interval, fmt=marker, color=colour,
                       capsize=3)
-        note(axes, one.judgement, (1, place), 6, 0, va="center", color=colour,
-             xycoords=("axes fraction", "data"))
+        note(axes, one.judgement, (1, place), 6, 0, va="center",
+             color="black" if colour == GREY else colour, xycoords=("axes fraction", "data"))
     axes.axvline(0, color="black", linewidth=1)
     axes.set_yticks(range(len(measured)), [
         one.effect.ingredient + "\n(hollow: on VOC)" * bool(one.effect.on_voc) for one in measured])

@@ -128,7 +128,8 @@ def main() -> None:
     store("mixer", {"branches": mixer.branch_names(model.aspp), "images": said, "steps": STEPS,
                     "right": RIGHT, "wrong": WRONG,
                     "classes": [{"name": label_set.classes[value],
-                                 "color": label_set.palette[value]} for value in used]})
+                                 "color": label_set.palette[value]} for value in used]
+                    + [{"name": "void", "color": VOID_GREY}]})
 
 
 def store(name: str, content: dict) -> None:

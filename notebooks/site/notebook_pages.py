@@ -106,7 +106,8 @@ def explorer(kind, *, up):
     """The place of an explorer, and its scripts; `up` leads from the page to the site's root."""
     if kind == "overlay":
         body = (f'<iframe class="explorer-frame" src="{up}_static/explorers/overlay.html" '
-                'title="Overlay viewer" loading="lazy"></iframe>')
+                'title="Overlay viewer" loading="lazy"></iframe>\n'
+                f'<script defer src="{up}_static/explorers/parts.js"></script>')
     else:
         scripts = "".join(f'<script defer src="{up}_static/explorers/{file}"></script>'
                           for file in ("parts.js", f"{kind}-data.js", f"{kind}.js"))

@@ -109,7 +109,7 @@ def test_the_mixer_of_lesson_5_moves(opened):
     shown = lab.output(index)
     picture = shown.locator(".widget-image, img.jupyter-widgets").first
     before = picture.get_attribute("src")
-    shown.get_by_role("button", name="rate 1").click()
+    shown.get_by_role("button", name="rate 1: on").click()
     lab.page.wait_for_function(
         "before => [...document.querySelectorAll('img')].every(image => image.src !== before)",
         arg=before)
@@ -127,6 +127,13 @@ def test_the_explorer_of_lesson_12_moves(opened):
     shown.get_by_role("button", name="parameters").click()
     lab.page.wait_for_function("text => document.body.innerText.includes(text)",
                                arg="times the parameters")
+    count = len(lab.cells())
+    shown.get_by_role("button", name="voc: on").focus()
+    lab.page.keyboard.press("Space")
+    shown.get_by_role("button", name="voc: off").wait_for()
+    lab.page.wait_for_function("text => document.body.innerText.includes(text)",
+                               arg="12 of 16 rows")
+    assert len(lab.cells()) == count  # the key was the button's, not the notebook's
 
 
 def test_a_row_is_interrupted_and_goes_on(opened, tmp_path):

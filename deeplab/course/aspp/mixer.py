@@ -14,9 +14,10 @@ import torch
 from matplotlib.figure import Figure
 
 from deeplab.course.real_picture import RealPicture
+from deeplab.course.switches import show_switches
 from deeplab.data.colours import overlay
 from deeplab.evaluation.metrics import confusion_matrix, mean_iou
-from deeplab.figures.plots import png, show, side_by_side
+from deeplab.figures.plots import show, side_by_side
 from deeplab.figures.run import error_map
 from deeplab.model.aspp import ASPP
 from deeplab.model.network import DeepLabV3
@@ -24,7 +25,9 @@ from deeplab.runs.experiment import Experiment
 from deeplab.support.errors import UsageError
 
 HOW = ("Click a branch to switch it off or on; drag the slider for another image. By keyboard: Tab "
-       "to a button and Space, or Tab to the slider and the arrow keys.")
+       "to a button and Space, or Tab to the slider and the arrow keys. In the errors white is "
+       "right, orange wrong and grey void.")
+ALL_OFF = "The projection reads zeros, so that every cell gets the same scores."
 
 
 def branch_names(aspp: ASPP) -> list[str]:
@@ -69,16 +72,21 @@ def mixed_prediction(experiment: Experiment, model: DeepLabV3, number: int,
         prediction, label, num_classes=experiment.config.row.num_classes))
 
 
-def draw(experiment: Experiment, model: DeepLabV3, *, number: int, on: Sequence[bool]) -> Figure:
-    """Evaluation image `number`: label, prediction with the branches that are `on`, its errors."""
+def draw(experiment: Experiment, model: DeepLabV3, *, number: int, on: Sequence[bool],
+         best: float | None = None) -> Figure:
+    """Evaluation image `number`: label, prediction with the branches that are `on`, its errors.
+
+    `best` is the mIoU with all of them, if it is known already.
+    """
     image, label = experiment.eval_set[number]
     label_set = experiment.config.label_set
     prediction, miou = mixed_prediction(experiment, model, number, on)
-    _, best = mixed_prediction(experiment, model, number, [True] * len(on))
+    if best is None:
+        best = mixed_prediction(experiment, model, number, [True] * len(on))[1]
     change = "all branches on" if all(on) else f"{miou - best:+.1f} points"
-    return side_by_side({f"image {number}": image, "label": label,
-                         f"{miou:.1f} % mIoU": prediction, change: error_map(label, prediction)},
-                        label_set, height=2.6)
+    return side_by_side({f"image {number}\n": image, "label\n": label,
+                         f"prediction\n{miou:.1f} % mIoU": prediction,
+                         f"errors\n{change}": error_map(label, prediction)}, label_set, height=2.8)
 
 
 def strip(experiment: Experiment, model: DeepLabV3, *, number: int) -> Figure:
@@ -133,22 +141,16 @@ def explore(experiment: Experiment, model: DeepLabV3, *, number: int = 0,
 
 def _switches(experiment: Experiment, model: DeepLabV3, number: int) -> None:
     """One button per branch, a slider for the image, and the picture that they ask for."""
-    from IPython.display import display
-    from ipywidgets import HBox, HTML, Image, IntSlider, Layout, ToggleButton, VBox
-
-    buttons = [ToggleButton(value=True) for _ in branch_names(model.aspp)]
+    from ipywidgets import IntSlider, Layout
+    names, best = branch_names(model.aspp), {}
     chooser = IntSlider(number, 0, len(experiment.eval_set) - 1, description="image",
-                        continuous_update=False, layout=Layout(width="600px"))
-    shown = Image(format="png")
+                        continuous_update=False, layout=Layout(width="100%", max_width="600px"))
 
-    def redraw(_: object = None) -> None:
-        for button, name in zip(buttons, branch_names(model.aspp), strict=True):
-            button.description = f"{name}: {'on' if button.value else 'off'}"
-            button.icon = "check" if button.value else "times"
-        on = [button.value for button in buttons]
-        shown.value = png(draw(experiment, model, number=chooser.value, on=on))
+    def drawn(on: dict[str, tuple], number: int) -> tuple[Figure, str]:
+        if number not in best:
+            best[number] = mixed_prediction(experiment, model, number, [True] * len(names))[1]
+        switches = [name in on["branches"] for name in names]
+        words = f"Image {number}, on: {', '.join(on['branches']) or 'nothing. ' + ALL_OFF}"
+        return draw(experiment, model, number=number, on=switches, best=best[number]), words
 
-    for control in (*buttons, chooser):
-        control.observe(redraw, names="value")
-    redraw()
-    display(VBox([HTML(HOW), HBox(buttons), chooser, shown]))
+    show_switches(HOW, {"branches": names}, chooser, drawn)

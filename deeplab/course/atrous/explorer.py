@@ -106,11 +106,12 @@ def _draw_kernel(axes: Axes, kernel: Kernel, height: int, width: int) -> None:
     for row, column in kernel.cells:
         corner, middle = (column * stride, row * stride), (column + 0.5, row + 0.5)
         is_inside = 0 <= corner[1] < height and 0 <= corner[0] < width
-        colour, fill, line = (RED, ORANGE, "-") if is_inside else (OUTSIDE, "white", "--")
-        axes.add_patch(Rectangle(corner, stride, stride, facecolor=fill, edgecolor=colour,
-                                 linewidth=1.5, linestyle=line))
-        axes.plot(*(stride * part for part in middle), "o" if is_inside else "x", color=colour,
-                  markersize=5, markeredgewidth=1.5)
+        if is_inside:
+            axes.add_patch(Rectangle(corner, stride, stride, facecolor=ORANGE, edgecolor=RED,
+                                     linewidth=1.5))
+        else:
+            axes.plot(*(stride * part for part in middle), "x", color=OUTSIDE, markersize=6,
+                      markeredgewidth=1.5)
 
 
 def strip(image: np.ndarray, rates: Sequence[int] = (6, 12, 18), *,

@@ -60,8 +60,8 @@ def on_a_line(x: Tensor, w: Tensor, *, rates: Sequence[int] = (1, 2, 3)) -> Figu
                               "edgecolor": BLUE if height else GREY})
         ax.set(xlim=(-0.7, len(x) - 0.3), ylim=(-0.3, 1.3), xticks=[], yticks=[0, 1],
                yticklabels=["x", "y"])
-        ax.set_title(f"rate {rate}: {len(y)} outputs, view {field_of_view(len(w), rate)}",
-                     loc="center")
+        outputs = f"{len(y)} output{'s' * (len(y) > 1)}"
+        ax.set_title(f"rate {rate}: {outputs}, view {field_of_view(len(w), rate)}", loc="center")
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
     return fig

@@ -2,7 +2,7 @@
 
 Folders, values and names are of the kind that one meets: two splits under names of their own,
 masks with a suffix, values with gaps, one value for what was not annotated, and another that
-occurs in a single file. ABOUT.txt says what its makers say.
+occurs in a single file, of which ABOUT.txt, what its makers say, knows nothing.
 """
 
 import io
@@ -33,8 +33,6 @@ value  what              colour
   40   grass             #7CB03C
   50   sky               #87CEEB
   90   fruit             #D62828
-
-Where our annotators could not agree, a mask has the value 250.
 """
 
 

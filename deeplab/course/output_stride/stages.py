@@ -54,7 +54,7 @@ def blocks() -> Figure:
                                        color=GREY, zorder=0))
         axes.add_patch(FancyArrowPatch((-0.7, 0.05), (2.75, 0.08), arrowstyle="->", color=ORANGE,
                                        connectionstyle="arc3,rad=-0.35", mutation_scale=8))
-        axes.text(1, 0.82, f"shortcut: {shortcut}", ha="center", color=ORANGE)
+        axes.text(1, 0.82, f"shortcut: {shortcut}", ha="center")
         axes.plot(2.75, 0, "o", color="white", markeredgecolor="black", markersize=15)
         axes.text(2.75, -0.01, "+", ha="center", va="center", fontsize=13)
         axes.text(2.75, -0.2, "sum", ha="center", va="top")

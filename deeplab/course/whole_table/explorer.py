@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
 
+from deeplab.course.switches import show_switches
 from deeplab.figures import plots
 from deeplab.figures.order import pairs
 from deeplab.figures.plots import house_style
@@ -31,6 +32,8 @@ AXES = {"GMACs": "GMACs of one crop, in eval mode",
         "hours": f"hours on {GPUS} {GPU}, predicted"}
 TICKS = {"GMACs": (100, 400), "parameters": (70, 80, 90), "hours": (1, 4, 16)}
 BETTER = {"output stride": "Output stride 8 against 16", "depth": "101 layers against 50"}
+HOW = ("Click a name to switch it off or on. By keyboard: Tab to a button and Space. Below, the "
+       "whole table stays.")
 DATASETS = tuple(dict.fromkeys(row.dataset for row in load_rows().values()))
 
 
@@ -115,7 +118,7 @@ def draw(view: View) -> Figure:
         line[0].set_ylabel("mIoU (per cent)")
     for axes, dataset in zip(grid[0], panels, strict=True):
         axes.set_title(dataset, loc="center")
-    fig.legend(loc="outside lower center", ncols=4, handles=_handles(view))
+    fig.legend(loc="outside lower center", ncols=2, handles=_handles(view))
     return fig
 
 
@@ -129,9 +132,8 @@ def _panel(axes: Axes, rows: Sequence[Row], axis: str, *, has_scores: bool) -> N
             axes.plot(x, y, marker, color=colour, markersize=8, markeredgewidth=2,
                       markerfacecolor=colour if output_stride == 8 else "white")
             if has_scores:
-                above = backbone == "resnet101"  # the other below: two rows may nearly coincide
-                plots.note(axes, f"{y:.2f}", (x, y), 0, 8 if above else -8, ha="center",
-                           va="bottom" if above else "top")
+                _write_score(axes, f"{y:.2f}", (x, y), is_deep=backbone == "resnet101",
+                             beside=axis == "parameters")
     axes.xaxis.set_major_locator(FixedLocator(TICKS[axis]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
@@ -139,11 +141,24 @@ def _panel(axes: Axes, rows: Sequence[Row], axis: str, *, has_scores: bool) -> N
     axes.grid(axis="y")
 
 
+def _write_score(axes: Axes, text: str, place: tuple[float, float], *, is_deep: bool,
+                 beside: bool) -> None:
+    """A score at its mark: `beside` it where marks stand above each other, else above or below.
+
+    Those of the deeper network go right or up, the others left or down: rows may nearly coincide.
+    """
+    way = 1 if is_deep else -1
+    plots.note(axes, text, place, 8 * way * beside, 8 * way * (not beside),
+               ha=("left" if is_deep else "right") if beside else "center",
+               va="center" if beside else "bottom" if is_deep else "top",
+               bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8})
+
+
 def _handles(view: View) -> list[Line2D]:
     return [Line2D([], [], marker=marker, color=colour, linestyle="", markersize=8,
                    markeredgewidth=2, markerfacecolor=colour if stride == 8 else "white",
-                   label=f"{text} D{stride}")
-            for backbone, (marker, colour, text) in DEPTH_LOOKS.items()
+                   label=f"{backbone.removeprefix('resnet')} layers, output stride {stride}")
+            for backbone, (marker, colour, _) in DEPTH_LOOKS.items()
             if backbone in view.backbones for stride in (16, 8) if stride in view.output_strides]
 
 
@@ -155,8 +170,6 @@ def explore(view: View | None = None, *, interactive: bool = False) -> None:
     """
     view = view or View()
     if interactive and find_spec("ipywidgets"):
-        print("Click on a name, or hold Ctrl (on a Mac Cmd) and click to choose several; the "
-              "arrow keys and Space do the same. Below the choosers the whole table stays.")
         _choosers()
     plots.show(draw(view), alt=view.sentence())
     if interactive and not find_spec("ipywidgets"):
@@ -164,17 +177,13 @@ def explore(view: View | None = None, *, interactive: bool = False) -> None:
 
 
 def _choosers() -> None:
-    from ipywidgets import SelectMultiple, ToggleButtons, interact
-
-    def chooser(name: str, values: Sequence) -> SelectMultiple:
-        return SelectMultiple(options=values, value=values, rows=len(values), description=name)
-
-    def show(axis: str, datasets: tuple, backbones: tuple, strides: tuple) -> None:
-        view = View((axis,), datasets, backbones, strides)
-        plots.show(draw(view), alt=view.sentence())
-
+    from ipywidgets import ToggleButtons
     every = View()
-    interact(show, axis=ToggleButtons(options=list(AXES), description="axis"),
-             datasets=chooser("datasets", every.datasets),
-             backbones=chooser("backbones", every.backbones),
-             strides=chooser("strides", every.output_strides))
+
+    def drawn(on: dict[str, tuple], axis: str) -> tuple[Figure, str]:
+        view = View((axis,), *on.values())
+        return draw(view), view.sentence()
+
+    show_switches(HOW, {"label set": every.datasets, "backbone": every.backbones,
+                        "output stride": every.output_strides},
+                  ToggleButtons(options=list(AXES), description="cost"), drawn)

@@ -28,10 +28,11 @@
     const mix = on.reduce((sum, isOn, index) => sum + (isOn ? 2 ** index : 0), 0);
     const off = branches.filter((_, index) => !on[index]);
     const all = miou[MIXES - 1], change = miou[mix] - all;
+    const none = mix ? "" : " The projection reads zeros, so that every cell gets the same scores.";
     if (!off.length) return `Image ${number}, all branches on: ${all.toFixed(1)} % mIoU.`;
     const sign = change < 0 ? "−" : "+";
     return `Image ${number} without ${off.join(", ")}: ${miou[mix].toFixed(1)} % mIoU, ` +
-      `${sign}${Math.abs(change).toFixed(1)} points.`;
+      `${sign}${Math.abs(change).toFixed(1)} points.${none}`;
   }
 
   function swatch(rgb, name) {

@@ -46,6 +46,18 @@ window.explorerParts ??= (() => {
     }
   }
 
+  // Frames follow the scheme of the page, which its own button may set.
+  const tell = () => {
+    const theme = document.body.dataset.theme;
+    for (const frame of document.querySelectorAll("iframe.explorer-frame"))
+      frame.contentWindow?.postMessage({ scheme: theme === "auto" ? matchMedia(
+        "(prefers-color-scheme: dark)").matches ? "dark" : "light" : theme }, "*");
+  };
+  new MutationObserver(tell).observe(document.body, { attributeFilter: ["data-theme"] });
+  for (const frame of document.querySelectorAll("iframe.explorer-frame"))
+    frame.addEventListener("load", tell);
+  tell();
+
   const status = () => element("p", { class: "explorer-status", role: "status" });
 
   return { element, drawn, slider, choice, mount, status, folder };

@@ -3,6 +3,7 @@
 (() => {
   const { element, drawn, slider, choice, mount, status, folder } = window.explorerParts;
   const { height, width, maxRate } = window.explorerData.rates;
+  const MARGIN = 300;                         // pixels beside the picture, at every rate: one scale
 
   // (row, column) in cells of the nine taps.
   function cells({ rate, row, column, stride }) {
@@ -44,6 +45,7 @@
     const grid = drawn("path", { class: "rates-grid" }), layer = drawn("g", {}), said = status();
     const picture = drawn("svg", { class: "rates-picture", tabindex: 0, role: "img" }, [
       drawn("image", { href: `${folder}rates.png`, width, height }), grid, layer]);
+    picture.setAttribute("viewBox", `${-MARGIN} ${-MARGIN} ${width + 2 * MARGIN} ${height + 2 * MARGIN}`);
     const rate = slider("rate", { min: 1, max: maxRate, value: kernel.rate }, value => change({ rate: value }));
     const row = slider("row", { min: 0, max: height - 1, value: kernel.row }, value => change({ row: value }));
     const column = slider("column", { min: 0, max: width - 1, value: kernel.column },
@@ -54,13 +56,14 @@
       kernel.rate = Math.min(maxRate, Math.max(1, kernel.rate));
       kernel.row = Math.min(height - 1, Math.max(0, kernel.row));
       kernel.column = Math.min(width - 1, Math.max(0, kernel.column));
-      const margin = kernel.rate * kernel.stride + 8;
-      picture.setAttribute("viewBox", `${-margin} ${-margin} ${width + 2 * margin} ${height + 2 * margin}`);
       grid.setAttribute("d", gridLines(kernel.stride));
       drawKernel(layer, kernel);
       for (const [control, value] of [[rate, kernel.rate], [row, kernel.row], [column, kernel.column]])
         control.set(value);
-      said.textContent = sentence(kernel);
+      const hidden = cells(kernel).map(cell => cell.map(index => index * kernel.stride))
+        .filter(([y, x]) => Math.min(x, y) < -MARGIN || x + kernel.stride > width + MARGIN ||
+          y + kernel.stride > height + MARGIN).length;
+      said.textContent = sentence(kernel) + (hidden ? ` ${hidden} lie beyond this frame.` : "");
       picture.setAttribute("aria-label", `A picture under the taps of a kernel. ${said.textContent}`);
     }
 
@@ -69,11 +72,15 @@
         .matrixTransform(picture.getScreenCTM().inverse());
       change({ row: Math.floor(point.y), column: Math.floor(point.x) });
     }
+    picture.addEventListener("click", follow);  // a finger that moves scrolls the page
     picture.addEventListener("pointerdown", event => {
+      if (event.pointerType === "touch") return;
       picture.setPointerCapture(event.pointerId);
       follow(event);
     });
-    picture.addEventListener("pointermove", event => { if (event.buttons) follow(event); });
+    picture.addEventListener("pointermove", event => {
+      if (event.buttons && event.pointerType !== "touch") follow(event);
+    });
     picture.addEventListener("keydown", event => {
       const step = kernel.stride, part = {
         ArrowUp: { row: kernel.row - step }, ArrowDown: { row: kernel.row + step },
@@ -88,7 +95,7 @@
       value => change({ stride: value }));
     place.append(element("div", { class: "explorer-controls" }, [rate.node, row.node, column.node, stride]),
       said, picture, element("p", { class: "explorer-keys" }, [
-        "Drag the kernel, or focus the picture and use the arrow keys; + and − change the rate."]));
+        "Click or drag, or focus the picture and use the arrow keys; + and − change the rate."]));
     change({});
   });
   (window.explorers ??= {}).rates = { sentence };

@@ -86,19 +86,21 @@ def test_without_widgets_the_strip_is_shown(untrained, monkeypatch, capsys):
 
 
 def test_the_buttons_redraw(untrained, monkeypatch):
-    """Press a button of the real widget and look at the picture behind it."""
-    ipywidgets = pytest.importorskip("ipywidgets")
-    shown = []
-    monkeypatch.setattr("IPython.display.display", lambda one, **_: shown.append(one))
+    """Ask as the buttons do, and look at what is drawn and said."""
+    pytest.importorskip("ipywidgets")
+    asked = []
+    monkeypatch.setattr(mixer, "show_switches", lambda *given: asked.append(given))
+    monkeypatch.setattr(mixer, "show", lambda fig, *, alt: None)
     mixer.explore(*untrained, number=3, interactive=True)
-    panel = next(one for one in shown if isinstance(one, ipywidgets.VBox))
-    how, buttons, chooser, picture = panel.children
-    assert isinstance(chooser, ipywidgets.IntSlider) and "Tab" in how.value
-    before, first = picture.value, buttons.children[0]
-    assert (first.description, first.icon) == ("1x1: on", "check")
-    first.value = False
-    assert picture.value != before
-    assert (first.description, first.icon) == ("1x1: off", "times")
+    ((how, rows, chooser, draw),) = asked
+    assert "Tab" in how and chooser.value == 3 and len(rows["branches"]) == 5
+    whole, words = draw({"branches": tuple(rows["branches"])}, 3)
+    part, _ = draw({"branches": ("1x1",)}, 3)
+    assert words.endswith("on: 1x1, rate 1, rate 2, rate 3, image-level")
+    assert png(whole) != png(part)
+    assert [axes.get_title("center").partition("\n")[0] for axes in part.axes] == [
+        "image 3", "label", "prediction", "errors"]
+    assert draw({"branches": ()}, 3)[1].endswith(f"on: nothing. {mixer.ALL_OFF}")
 
 
 def test_the_still_strip_stands_beside_the_switches(untrained, monkeypatch):
