@@ -30,7 +30,7 @@ GPU, GPUS = "V100-32", 4  # what the published rows were most likely trained on
 AXES = {"GMACs": "GMACs of one crop, in eval mode",
         "parameters": "millions of parameters, in training",
         "hours": f"hours on {GPUS} {GPU}, predicted"}
-TICKS = {"GMACs": (100, 400), "parameters": (70, 80, 90), "hours": (1, 4, 16)}
+TICKS = {"GMACs": (100, 400), "parameters": (70, 90), "hours": (1, 4, 16)}
 BETTER = {"output stride": "Output stride 8 against 16", "depth": "101 layers against 50"}
 HOW = ("Click a name to switch it off or on. By keyboard: Tab to a button and Space. Below, the "
        "whole table stays.")
@@ -113,7 +113,7 @@ def draw(view: View) -> Figure:
             _panel(axes, rows, axis, has_scores=len(view.axes) == 1)
             middle = (max(span) + min(span)) / 2
             axes.set_ylim(middle - half, middle + half)
-        line[0].margins(x=0.35)
+        line[0].margins(x=1.0 if axis == "parameters" and len(view.axes) == 1 else 0.35)
         line[len(line) // 2].set_xlabel(AXES[axis])
         line[0].set_ylabel("mIoU (per cent)")
     for axes, dataset in zip(grid[0], panels, strict=True):
@@ -150,7 +150,7 @@ def _write_score(axes: Axes, text: str, place: tuple[float, float], *, is_deep: 
     way = 1 if is_deep else -1
     plots.note(axes, text, place, 8 * way * beside, 8 * way * (not beside),
                ha=("left" if is_deep else "right") if beside else "center",
-               va="center" if beside else "bottom" if is_deep else "top",
+               va="center" if beside else "bottom" if is_deep else "top", fontsize=9,
                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8})
 
 
