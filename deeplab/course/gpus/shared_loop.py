@@ -27,7 +27,7 @@ from deeplab.training.ranks import Ranks
 
 PROCESSES, STEPS, BATCH = 2, 3, 8
 LABELLED = (1, 8, 2, 8, 4, 8, 6, 8)  # rows of each label that are not void
-LOST_SECONDS = 30  # a process that waits so long for the other one gives up
+LOST_SECONDS = 20  # a process that waits so long for the other one gives up
 PRELUDE = '''import torch
 import torch.distributed as dist
 import torch.nn.functional as F
