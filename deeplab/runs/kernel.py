@@ -60,9 +60,10 @@ class OwnKernel(AsyncKernelManager):
         await super().cleanup_resources(restart=restart)
 
     def _pass_on(self) -> None:
-        """Write to our stderr what the kernel's process has said so far."""
-        self._said.seek(0)
-        sys.stderr.write(self._said.read().decode(errors="replace"))
+        """Write to our stderr what the kernel's process has said so far, if that was not done."""
+        if not self._said.closed:
+            self._said.seek(0)
+            sys.stderr.write(self._said.read().decode(errors="replace"))
 
 
 def kernel_arguments(folder: str) -> list[str]:

@@ -72,6 +72,7 @@ async def signals_of_an_end(code):
 
     provisioner.send_signal = note
     await kernel.shutdown_kernel()
+    await kernel.shutdown_kernel(now=True)  # a second time there is nothing to do
     client.stop_channels()
     assert not kernel.has_kernel
     return sent

@@ -178,7 +178,8 @@ def check_looks(attempt: Callable[..., Tensor]) -> Iterator[str | None]:
     yield _shape_mistake(got, (1, experiment.config.label_set.num_classes, *label.shape))
     same = (got.argmax(1)[0].numpy() == wanted).mean()
     if same < 0.99:
-        yield f"A trained network: {same:.1%} of the pixels get the class that `predict` gives."
+        yield (f"A trained network: {same:.1%} of the pixels get the class that `predict` gives. "
+               "Are the views of its sizes? `scale_factor` rounds down.")
 
 
 def _shape_mistake(got: Any, shape: tuple[int, ...]) -> str | None:
