@@ -199,14 +199,16 @@ def _exit_code(future: Any, job: Job) -> int | None:
 
     A row that Dask gave up gets its reason into the log.
     """
-    with contextlib.suppress(CancelledError):
+    error = None
+    with contextlib.suppress(CancelledError, OSError):  # a connection that ends is an OSError
         if future.status == "finished":
             return future.result()
-        if not future.cancelled():
-            with open_output(job.log) as log:
-                log.write(f"Dask gave up this row: {future.exception()!r}\n".encode())
-            return KernelDied.exit_code
-    return None
+        error = None if future.cancelled() else future.exception()
+    if error is None:
+        return None
+    with open_output(job.log) as log:
+        log.write(f"Dask gave up this row: {error!r}\n".encode())
+    return KernelDied.exit_code
 
 
 def _wait(running: dict[Any, Job]) -> None:

@@ -1,6 +1,7 @@
 """The kernel that executes a notebook for us: this Python, and nothing of the user's habits."""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -23,6 +24,8 @@ class OwnKernel(AsyncKernelManager):
     come this way.
     """
 
+    _said, _told = None, 0  # the file of its words, and how many bytes of it were passed on
+
     @property
     def kernel_spec(self) -> KernelSpec:
         """How the kernel is started."""
@@ -31,8 +34,9 @@ class OwnKernel(AsyncKernelManager):
 
     async def start_kernel(self, **options: Any) -> None:
         """Start the kernel."""
-        self._said = tempfile.TemporaryFile("a+b")  # it writes at the end wherever we read
-        await super().start_kernel(stderr=self._said, **options)
+        self._forget()
+        self._said, self._told = tempfile.TemporaryFile(), 0
+        await super().start_kernel(**{"stderr": self._said, **options})
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
         """Ask the kernel to end, and only one that does not is interrupted and then killed.
@@ -50,20 +54,31 @@ class OwnKernel(AsyncKernelManager):
                 await self.provisioner.wait()  # forgets it, so that nothing is sent to it
         await super().shutdown_kernel(now=now, restart=restart)
         if not restart:
-            self._said.close()
+            self._forget()
 
     async def cleanup_resources(self, restart: bool = False) -> None:
         """Free what a kernel held that has ended; nbclient asks one that died for nothing else."""
         if not self.shutting_down:
             self._pass_on()
-            self._said.close()
+        if not restart:
+            self._forget()
         await super().cleanup_resources(restart=restart)
 
     def _pass_on(self) -> None:
-        """Write to our stderr what the kernel's process has said so far, if that was not done."""
-        if not self._said.closed:
-            self._said.seek(0)
-            sys.stderr.write(self._said.read().decode(errors="replace"))
+        """Write to our stderr what the kernel's process has said and was not passed on yet."""
+        if self._said is None:
+            return
+        # to seek would move the place at which the kernel writes: both share one offset
+        file = self._said.fileno()
+        new = os.pread(file, os.fstat(file).st_size - self._told, self._told)
+        self._told += len(new)
+        sys.stderr.write(new.decode(errors="replace"))
+
+    def _forget(self) -> None:
+        """Close the file of what was said."""
+        if self._said is not None:
+            self._said.close()
+            self._said = None
 
 
 def kernel_arguments(folder: str) -> list[str]:

@@ -47,10 +47,11 @@ def slurm_cluster(request: JobRequest, directives: Sequence[str], logs: Path) ->
         from dask_jobqueue import SLURMCluster
     dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_WORKER_TIMEOUT})
     options = dask.config.get("jobqueue.slurm.scheduler-options", None) or {}
-    python = dask.config.get("jobqueue.slurm.python", None) or shlex.quote(sys.executable)
+    # a worker below the job's shell outlives it where SLURM follows by parent
+    python = (dask.config.get("jobqueue.slurm.python", None)
+              or f"exec {shlex.quote(sys.executable)}")
     return SLURMCluster(cores=1, processes=1, job_cpu=request.cores,
-                        # a worker below the job's shell outlives it where SLURM follows by parent
-                        python=f"exec {python}",
+                        python=python,
                         memory=f"{request.memory_gb}GB", walltime=request.walltime, nanny=False,
                         log_directory=str(logs),
                         job_extra_directives=[*request.gres, *directives],

@@ -94,10 +94,11 @@ def test_a_client_that_has_given_its_scheduler_up_ends_the_table_too():
 
 
 def test_a_scheduler_that_is_lost_while_a_row_ends_leaves_the_row_without_a_code():
-    def lost():
-        raise CancelledError
-    future = SimpleNamespace(status="finished", cancelled=lambda: False, result=lost)
-    assert cluster._exit_code(future, None) is None
+    for error in (CancelledError, ConnectionError):  # Dask's CommClosedError is an OSError
+        def lost(error=error):
+            raise error
+        future = SimpleNamespace(status="finished", cancelled=lambda: False, result=lost)
+        assert cluster._exit_code(future, None) is None
     assert cluster._exit_code(SimpleNamespace(status="cancelled", cancelled=lambda: True),
                               None) is None
 

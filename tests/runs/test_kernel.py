@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
+import tempfile
 
 import nbformat
 import pytest
@@ -51,6 +53,21 @@ def test_nothing_that_the_user_has_set_up_reaches_a_run(habits, tmp_path):
             {"out": str(tmp_path / "found.json")}, folder=tmp_path)
     assert json.loads((tmp_path / "found.json").read_text()) == [
         sys.executable, str(PACKAGE_PARENT / "deeplab/__init__.py"), False, False]
+
+
+def test_a_kernel_that_never_started_can_be_cleaned_up():
+    asyncio.run(OwnKernel().cleanup_resources())
+
+
+def test_words_that_are_read_are_not_overwritten_and_not_said_twice(capfd, tmp_path):
+    kernel = OwnKernel()
+    kernel._said = tempfile.TemporaryFile()
+    with kernel._said as file:
+        for words in ("first line\n", "second\n"):
+            os.write(file.fileno(), words.encode())
+            kernel._pass_on()
+            kernel._pass_on()
+    assert capfd.readouterr().err == "first line\nsecond\n"
 
 
 async def signals_of_an_end(code):
