@@ -167,7 +167,7 @@ def check_entry(attempt: dict[str, Any]) -> Iterator[str | None]:
                "a damaged mask would go unnoticed.")
     if labels.resize != get_dataset("voc").resize:
         yield (f"`resize` is {list(labels.resize)}; the text asks for VOC's, which "
-               "`get_dataset(\"voc\").resize` gives.")
+               "`list(get_dataset(\"voc\").resize)` gives.")
 
 
 def _counted_raws(attempt: Any) -> str | None:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,7 +54,8 @@ def check_strides(attempt: Callable[..., tuple[int, ...]]) -> Iterator[str | Non
         kind = torch.channels_last if is_last else torch.contiguous_format
         wanted = torch.empty(shape).contiguous(memory_format=kind).stride()
         got = attempt(shape, is_last)
-        if got is None or len(tuple(got)) != 4:
+        got = got if got is None else tuple(got)
+        if got is None or len(got) != 4:
             yield f"Expected four numbers, one for each axis; got {got!r}."
         _, channels, height, width = shape
         image = channels * height * width
@@ -86,7 +88,7 @@ def check_synchronised(attempt: Callable[..., tuple[Tensor, Tensor]]) -> str | N
     whole = halves.flatten(0, 1)
     means, variances = halves.mean(1), halves.var(1, correction=0)
     got = attempt(means.clone(), variances.clone())
-    if not (isinstance(got, tuple | list | Tensor) and len(got) == 2):
+    if not (isinstance(got, tuple | list | Tensor | np.ndarray) and len(got) == 2):
         return "Expected a pair, the mean and the variance of the whole batch."
     mean, variance = map(torch.as_tensor, got)
     if mean.shape != (3,) or variance.shape != (3,):

@@ -175,7 +175,7 @@ def check_training(attempt: Callable[[nn.Module, Batches, float], Curves]) -> It
                "steps were right.")
     if not isinstance(curves, tuple) or len(curves) != 2:
         yield "The training is sound. Return a pair, losses and scores, as the broken loop does."
-    if any(isinstance(loss, Tensor) for loss in curves[0]):
+    if any(isinstance(loss, Tensor) and loss.requires_grad for loss in curves[0]):
         yield ("The training is sound, but its losses are tensors, and each keeps the graph of its "
                "step. Append `loss.item()`.")
     yield judged(list(curves[0]), losses, (), "The training is sound; its losses are not those "

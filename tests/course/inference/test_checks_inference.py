@@ -102,8 +102,11 @@ def one_sided(label, width):
         label != 255)
 
 
-def test_a_band_on_both_sides_without_void_is_correct():
-    assert checks.check_band(band).startswith("Exercise 10.3: correct.")
+@pytest.mark.parametrize("kind", [lambda found: found, lambda found: 255 * found.astype(np.uint8)],
+                         ids=["bool", "255"])
+def test_a_band_on_both_sides_without_void_is_correct(kind):
+    verdict = checks.check_band(lambda *given: kind(band(*given)))
+    assert verdict.startswith("Exercise 10.3: correct.")
 
 
 @pytest.mark.parametrize(("mistake", "message"), [
